@@ -1,0 +1,211 @@
+"""Opening the lake: one way to read it, one way to write to it.
+
+Reading never blocks and is never blocked: a reader sees the snapshot of its statement. Writing takes the
+writer's turn, runs in one transaction, is retried when another host's writer came first, and leaves
+nothing behind when it fails.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import duckdb
+from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from warehouse.errors import LakeError, WriteConflict
+from warehouse.extensions import connect, load_extensions
+from warehouse.identifiers import literal
+from warehouse.layout import check_city, ensure_layout, has_layout
+from warehouse.settings import Settings
+from warehouse.turn import writer_turn
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+WRITE_ATTEMPTS = 8
+# DuckLake and its catalogue report a lost race only as text.
+_CONFLICT = re.compile(
+    r"conflict|database is locked|could not serialize|deadlock|restart transaction|duplicate key", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """What ATTACH needs for one lake; dbt's profile uses the same values."""
+
+    target: str
+    data_path: str
+    is_sqlite: bool
+
+    def sql(self, *, read_only: bool, snapshot: int | None = None, create: bool = True) -> str:
+        """The ATTACH statement under the alias `lake`.
+
+        `snapshot` pins every table to that version; without `create` a catalogue that is not there is an error.
+        """
+        options = [f"DATA_PATH {literal(self.data_path)}"]
+        if self.is_sqlite:
+            # Without WAL a reader stalls the writer and either may see "database is locked".
+            options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
+        if read_only:
+            options.append("READ_ONLY")
+        if snapshot is not None:
+            options.append(f"SNAPSHOT_VERSION {snapshot:d}")
+        if not create:
+            options.append("CREATE_IF_NOT_EXISTS false")
+        return f"ATTACH {literal(self.target)} AS lake ({', '.join(options)})"
+
+
+def attachment(settings: Settings) -> Attachment:
+    """How the lake of these settings is attached."""
+    home = settings.home_path
+    catalogue = f"postgres:{settings.catalog}" if settings.uses_postgresql else f"sqlite:{home}/catalog.sqlite"
+    return Attachment(f"ducklake:{catalogue}", f"{home}/data/", not settings.uses_postgresql)
+
+
+def lake_exists(settings: Settings) -> bool:
+    """Whether something has been written to this lake before."""
+    return settings.uses_postgresql or (settings.home_path / "catalog.sqlite").exists()
+
+
+@contextmanager
+def open_lake(
+    settings: Settings, *, read_only: bool = False, snapshot: int | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB session with the lake attached as `lake`; its temporary files live in the lake's home.
+
+    A session that may write still does so only through `transact`. With `snapshot` (needs `read_only`) every
+    table and view is seen as of that snapshot id.
+
+    Raises:
+        LakeError: the lake is not there (reading), belongs to another city, or its catalogue is unreachable.
+    """
+    if read_only and not lake_exists(settings):
+        raise _no_lake_yet(settings)
+    spill = settings.home_path / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    connection = connect()
+    try:
+        catalogue = "postgres_scanner" if settings.uses_postgresql else "sqlite_scanner"
+        load_extensions(connection, ("ducklake", "spatial", catalogue))
+        connection.execute(f"SET memory_limit = {literal(settings.memory)}")
+        connection.execute(f"SET threads = {settings.threads or os.cpu_count() or 1}")
+        connection.execute(f"SET temp_directory = {literal(str(spill))}")
+        connection.execute("SET TimeZone = 'UTC'")
+        _attach(connection, settings, read_only=read_only, snapshot=snapshot)
+        if not read_only and not has_layout(connection):
+            transact(connection, settings, lambda c: ensure_layout(c, settings.city), message="layout")
+        check_city(connection, settings.city)
+        yield connection
+    finally:
+        connection.close()
+
+
+def _attach(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool, snapshot: int | None
+) -> None:
+    how = attachment(settings)
+    try:
+        try:
+            connection.execute(how.sql(read_only=read_only, snapshot=snapshot, create=False))
+        except duckdb.Error:
+            if read_only:
+                raise
+            # Two processes must not both create the catalogue. That its file or database is there says nothing:
+            # another process may be filling it right now. Holding the turn, that process has finished.
+            with writer_turn(settings.home_path):
+                connection.execute(how.sql(read_only=False))
+    except duckdb.Error as error:
+        if read_only and "creating a new DuckLake is explicitly disabled" in str(error):
+            raise _no_lake_yet(settings) from None
+        raise LakeError(
+            "the catalogue cannot be opened: " + without_secrets(str(error), settings),
+            where=str(settings.home_path),
+            fix="check GRIDLAKE_HOME and GRIDLAKE_CATALOG",
+        ) from None
+
+
+def _no_lake_yet(settings: Settings) -> LakeError:
+    return LakeError("there is no lake yet", where=str(settings.home_path), fix="run `gridlake run` first")
+
+
+def without_secrets(text: str, settings: Settings) -> str:
+    """The text with every secret of the settings blotted out."""
+    for secret in settings.secrets():
+        text = text.replace(secret, "***")
+    return text
+
+
+def transact(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    work: Callable[[duckdb.DuckDBPyConnection], T],
+    *,
+    message: str,
+) -> T:
+    """Run `work` in one lake transaction under the writer's turn and return what it returns.
+
+    `work` may run several times (a conflict rolls it back whole), so it must have no effect outside the
+    lake. `message` is kept with the snapshot.
+
+    Raises:
+        WriteConflict: other writers came first `WRITE_ATTEMPTS` times; nothing was written.
+        Exception: whatever `work` raised; nothing was written.
+    """
+    retrying = Retrying(
+        stop=stop_after_attempt(WRITE_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.05, max=5),
+        retry=retry_if_exception(_is_conflict),
+    )
+    try:
+        with writer_turn(settings.home_path):
+            result: T = retrying(_once, connection, settings, work, message)
+            return result
+    except RetryError as error:
+        cause = error.last_attempt.exception()
+        raise WriteConflict(
+            f"gave up after {WRITE_ATTEMPTS} attempts: " + without_secrets(str(cause), settings),
+            where=message,
+            fix="run it again when the other writer has finished",
+        ) from cause
+
+
+def _once(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    work: Callable[[duckdb.DuckDBPyConnection], T],
+    message: str,
+) -> T:
+    connection.execute("BEGIN")
+    try:
+        result = work(connection)
+        # Quoted, not bound: the first bound value in a process makes DuckDB import pandas, a second of CPU.
+        connection.execute(f"CALL lake.set_commit_message('gridlake', {literal(message)})")
+        connection.execute("COMMIT")
+    except BaseException:
+        _rollback(connection)
+        raise
+    return result
+
+
+def _rollback(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("ROLLBACK")
+    except duckdb.Error:
+        # A failed COMMIT has already ended the transaction.
+        log.debug("nothing left to roll back")
+
+
+def _is_conflict(error: BaseException) -> bool:
+    return isinstance(error, duckdb.Error) and bool(_CONFLICT.search(str(error)))
+
+
+def next_load_seq(connection: duckdb.DuckDBPyConnection) -> int:
+    """The number of the next landing transaction; call it inside `transact`."""
+    ((number,),) = connection.execute("SELECT coalesce(max(load_seq), 0) + 1 FROM lake.ops.load").fetchall()
+    return int(number)

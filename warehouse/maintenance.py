@@ -1,0 +1,203 @@
+"""Upkeep of the lake: fewer and fuller files, no more history than is promised, nothing left lying about.
+
+Each step is a transaction of its own under the writer's turn, so a kill at any point leaves a valid lake and
+the next run goes on. Readers are never in the way: files that a running query may hold are kept for
+`LONGEST_QUERY`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import duckdb
+
+from warehouse.errors import LakeError
+from warehouse.identifiers import literal
+from warehouse.lake import open_lake, transact, without_secrets
+from warehouse.settings import Settings
+from warehouse.turn import writer_turn
+
+log = logging.getLogger(__name__)
+
+LONGEST_QUERY = timedelta(days=1)
+DEFAULT_RETENTION = timedelta(days=7)
+# The share of deleted rows from which a file is rewritten. DuckLake's own 0.95 leaves a file of an updated table
+# three quarters dead; below about a third the rewriting costs more than the reading saves.
+REWRITE_THRESHOLD = 0.3
+
+
+@dataclass(frozen=True)
+class MaintenanceReport:
+    """What one run did. `failed` holds "step: reason" of the steps that were given up."""
+
+    flushed_rows: int = 0
+    rewritten_files: int = 0
+    merged_files: int = 0
+    created_files: int = 0
+    expired_snapshots: int = 0
+    cleaned_files: int = 0
+    orphaned_files: int = 0
+    failed: tuple[str, ...] = ()
+
+
+def maintain(
+    settings: Settings,
+    *,
+    tables: Collection[str] | None = None,
+    retention: timedelta = DEFAULT_RETENTION,
+    orphan_age: timedelta = LONGEST_QUERY,
+    progress: Callable[[str], None] | None = None,
+) -> MaintenanceReport:
+    """Flush, rewrite and merge table by table, then expire snapshots and remove files that nothing needs.
+
+    Running it again without writes in between changes nothing. A step that DuckLake cannot do is reported and
+    the others go on.
+
+    Args:
+        settings: the lake.
+        tables: only these (`schema.table`), and then only the steps that belong to a table.
+        retention: how long time travel reaches back; at least `LONGEST_QUERY`.
+        orphan_age: how old an unknown file must be before it is taken for an orphan; at least `LONGEST_QUERY`,
+            because a file of an insert that still runs is unknown too.
+        progress: is given one line before each step; the same line is logged.
+
+    Raises:
+        LakeError: there is no lake, a limit is too short, or a table is unknown.
+    """
+    _refuse_short("retention", retention)
+    _refuse_short("orphan_age", orphan_age)
+    with open_lake(settings, read_only=True) as connection:
+        names = _tables(connection, tables)
+    run = _Run(settings, progress or (lambda line: None))
+    with run.session():
+        for schema, table in names:
+            # In one turn: rows deleted between flush and rewrite would be flushed later against the file that
+            # the rewrite retired, which doubles rows in time travel (ducklake issue 1406).
+            with writer_turn(settings.home_path):
+                run.flush(schema, table)
+                run.rewrite(schema, table)
+                run.merge(schema, table)
+        if tables is None:
+            run.expire(retention)
+            run.clean()
+            run.remove_orphans(orphan_age)
+    return run.report
+
+
+def _refuse_short(name: str, value: timedelta) -> None:
+    if value < LONGEST_QUERY:
+        raise LakeError(
+            "is shorter than the longest query that is promised",
+            where=name,
+            value=str(value),
+            fix=f"give at least {LONGEST_QUERY}",
+        )
+
+
+def _tables(connection: duckdb.DuckDBPyConnection, wanted: Collection[str] | None) -> list[tuple[str, str]]:
+    rows = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
+    ).fetchall()
+    if wanted is None:
+        return rows
+    known = {f"{schema}.{table}": (schema, table) for schema, table in rows}
+    for name in wanted:
+        if name not in known:
+            raise LakeError("is not a table of the lake", where="tables", value=name, fix="name it schema.table")
+    return sorted(known[name] for name in set(wanted))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class _Run:
+    """One run: its session, and the report that grows with each step."""
+
+    def __init__(self, settings: Settings, progress: Callable[[str], None]) -> None:
+        self.settings = settings
+        self.report = MaintenanceReport()
+        self._progress = progress
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self._stack = ExitStack()
+
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            self._close()
+
+    def flush(self, schema: str, table: str) -> None:
+        rows = self._step(
+            f"flush {schema}.{table}",
+            f"CALL ducklake_flush_inlined_data('lake', schema_name => {literal(schema)}, "
+            f"table_name => {literal(table)})",
+        )
+        self._count(flushed_rows=sum(row[2] for row in rows))
+
+    def rewrite(self, schema: str, table: str) -> None:
+        rows = self._step(
+            f"rewrite {schema}.{table}",
+            f"CALL ducklake_rewrite_data_files('lake', {literal(table)}, schema => {literal(schema)}, "
+            f"delete_threshold => {REWRITE_THRESHOLD})",
+        )
+        self._count(rewritten_files=sum(row[2] for row in rows), created_files=sum(row[3] for row in rows))
+
+    def merge(self, schema: str, table: str) -> None:
+        rows = self._step(
+            f"merge {schema}.{table}",
+            f"CALL ducklake_merge_adjacent_files('lake', {literal(table)}, schema => {literal(schema)})",
+        )
+        self._count(merged_files=sum(row[2] for row in rows), created_files=sum(row[3] for row in rows))
+
+    def expire(self, retention: timedelta) -> None:
+        rows = self._step("expire", f"CALL ducklake_expire_snapshots('lake', older_than => {_before(retention)})")
+        self._count(expired_snapshots=len(rows))
+
+    def clean(self) -> None:
+        # Counted from when the file was given up, so a reader that planned its scan just before still finds it.
+        rows = self._step("clean", f"CALL ducklake_cleanup_old_files('lake', older_than => {_before(LONGEST_QUERY)})")
+        self._count(cleaned_files=len(rows))
+
+    def remove_orphans(self, age: timedelta) -> None:
+        # Never `cleanup_all`: it takes the files of inserts that still run.
+        rows = self._step("orphans", f"CALL ducklake_delete_orphaned_files('lake', older_than => {_before(age)})")
+        self._count(orphaned_files=len(rows))
+
+    def _step(self, label: str, sql: str) -> list[tuple[Any, ...]]:
+        log.info("maintenance: %s", label)
+        self._progress(label)
+        try:
+            return transact(
+                self._opened(), self.settings, lambda c: c.execute(sql).fetchall(), message=f"maintenance: {label}"
+            )
+        except (duckdb.Error, LakeError) as error:
+            reason = without_secrets(str(error), self.settings).partition("\n")[0]
+            log.warning("maintenance: %s failed: %s", label, reason)
+            self.report = replace(self.report, failed=(*self.report.failed, f"{label}: {reason}"))
+            # An internal error of DuckLake leaves the whole DuckDB instance unusable (ducklake issues 1025, 1419).
+            self._close()
+            return []
+
+    def _count(self, **more: int) -> None:
+        counts = {name: getattr(self.report, name) + count for name, count in more.items()}
+        self.report = replace(self.report, **counts)
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            self._connection = self._stack.enter_context(open_lake(self.settings))
+        return self._connection
+
+    def _close(self) -> None:
+        self._connection = None
+        self._stack.close()
+
+
+def _before(age: timedelta) -> str:
+    return f"TIMESTAMPTZ {literal((_now() - age).isoformat())}"

@@ -1,0 +1,114 @@
+"""The settings of one lake, read from the environment (prefix `GRIDLAKE_`).
+
+A name that starts with `GRIDLAKE_` and is not a setting is refused, because a mistyped setting that is
+silently ignored is the most expensive kind.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from warehouse.errors import SettingsError
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "GRIDLAKE_"
+# Names under these prefixes belong to source systems, to dbt's profile and to the tests, not to the lake.
+_FOREIGN_PREFIXES = ("GRIDLAKE_DEMO_", "GRIDLAKE_SOURCE_", "GRIDLAKE_DBT_", "GRIDLAKE_TEST_")
+
+
+class Settings(BaseSettings):
+    """Where one city's lake lives and how much of the machine it may use."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    city: str = Field(default="demo", description="Key of the city: a folder below pipelines/sources.")
+    home: Annotated[Path, NoDecode] | None = Field(
+        default=None, description="Folder of the lake; default .gridlake/<city> in the project."
+    )
+    data: Annotated[Path, NoDecode] | None = Field(
+        default=None, description="Folder of the city's source files; default <home>/drops."
+    )
+    catalog: str = Field(default="", description="postgresql:// URL; empty means a SQLite file in the home.")
+    memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
+    threads: int = Field(default=0, ge=0, le=256, description="Threads of DuckDB; 0 means all cores.")
+
+    @field_validator("city")
+    @classmethod
+    def _city_is_a_key(cls, value: str) -> str:
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+            raise ValueError("must be lower-case letters, digits and _, starting with a letter")
+        return value
+
+    @field_validator("memory")
+    @classmethod
+    def _memory_is_a_size(cls, value: str) -> str:
+        if not re.fullmatch(r"\d+(\.\d+)?\s*(KB|MB|GB|TB|KiB|MiB|GiB|TiB)", value):
+            raise ValueError("must be a size such as 1400MB or 4GB")
+        return value
+
+    @field_validator("catalog")
+    @classmethod
+    def _catalog_is_a_postgresql_url(cls, value: str) -> str:
+        if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
+            raise ValueError("must be empty (SQLite) or a postgresql:// URL")
+        return value
+
+    @field_validator("home", "data")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().resolve() if value else None
+
+    @property
+    def home_path(self) -> Path:
+        """The folder that holds the lake's files."""
+        return self.home or PROJECT_ROOT / ".gridlake" / self.city
+
+    @property
+    def data_path(self) -> Path:
+        """The folder in which the city's departments drop their files."""
+        return self.data or self.home_path / "drops"
+
+    @property
+    def uses_postgresql(self) -> bool:
+        """Whether the catalogue is a PostgreSQL database (several writers) instead of a SQLite file."""
+        return bool(self.catalog)
+
+    def secrets(self) -> list[str]:
+        """Texts that must never reach a log or an error message."""
+        if not self.catalog:
+            return []
+        parts = urlsplit(self.catalog)
+        given = [parts.password, *parse_qs(parts.query).get("password", [])]
+        # Messages show the password as it stands in the URL or decoded. Longest first, so that none leaves a rest.
+        texts = {text for password in given if password for text in (password, unquote(password), quote(password))}
+        return sorted(texts, key=len, reverse=True)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment; keyword arguments win over it.
+
+    Raises:
+        SettingsError: a name is unknown or a value is bad; the message names the setting.
+    """
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and not name.startswith(_FOREIGN_PREFIXES):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}?" if near else "known settings: " + ", ".join(sorted(known))
+            raise SettingsError("is not a setting", where=name, fix=f"unset it; {hint}")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        # A catalogue URL may hold a password, so its value is not repeated.
+        value = None if name == PREFIX + "CATALOG" else first.get("input")
+        raise SettingsError(str(first["msg"]), where=name, value=value, fix=f"set {name} again") from None
