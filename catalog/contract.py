@@ -1,0 +1,266 @@
+"""A data contract read into typed objects.
+
+The files are ODCS 3.1 YAML (Bitol's open-data-contract-standard model reads them). What the project needs
+beyond that standard stands in `customProperties`; this module is the only place that knows their names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+from open_data_contract_standard.model import (
+    CustomProperty,
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+)
+from pydantic import ValidationError
+
+from warehouse.errors import GridLakeError
+from warehouse.settings import PROJECT_ROOT
+
+CONTRACTS = PROJECT_ROOT / "catalog" / "contracts"
+
+
+class ContractError(GridLakeError):
+    """A contract file cannot be read or is not complete enough to be used."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field of a data set.
+
+    `physical_type` is DuckDB's type; `formats` are strptime patterns tried after ISO for dates and times;
+    `minimum` and `maximum` are inclusive; `pattern` must match the whole text.
+    """
+
+    name: str
+    name_zh: str
+    name_en: str
+    logical_type: str
+    physical_type: str
+    is_required: bool = False
+    key_position: int | None = None
+    unit: str | None = None
+    code_list: str | None = None
+    pattern: str | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    max_length: int | None = None
+    formats: tuple[str, ...] = ()
+    personal_data: str | None = None
+    restriction: str | None = None
+    restriction_reason: str | None = None
+
+    @property
+    def is_geometry(self) -> bool:
+        """Whether the field holds a geometry (GeoJSON at the source, GEOMETRY in the lake)."""
+        return self.physical_type.upper() == "GEOMETRY"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule over several fields: a SQL boolean; a row for which it is false breaks it, NULL keeps it."""
+
+    name: str
+    expression: str
+    severity: str = "error"
+    dimension: str = "consistency"
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """A span of time as the contract states it, for example update frequency 1 d."""
+
+    value: float
+    unit: str
+
+    _HOURS: ClassVar = {"h": 1.0, "d": 24.0, "w": 168.0, "m": 730.5, "y": 8766.0}
+
+    @property
+    def hours(self) -> float:
+        """The span in hours; a month counts 730.5 hours."""
+        return self.value * self._HOURS[self.unit]
+
+
+@dataclass(frozen=True)
+class Contract:
+    """One data set's contract; `name` is also its table in `raw` and `quarantine`."""
+
+    path: Path
+    contract_id: str
+    name: str
+    version: str
+    city: str
+    domain: str
+    title_zh: str
+    title_en: str
+    owner: str
+    grain: str
+    directory_item: str
+    directory_sub_item: str
+    sharing_type: str
+    sharing_reason: str | None
+    data_grade: str
+    frequency: Allowance | None
+    lateness: Allowance | None
+    purpose: str
+    limitations: str
+    fields: tuple[Field, ...]
+    rules: tuple[Rule, ...] = field(default=())
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names of the key fields, in key order."""
+        keyed = [(f.key_position, f.name) for f in self.fields if f.key_position is not None]
+        return tuple(name for _, name in sorted(keyed))
+
+    @property
+    def personal_fields(self) -> frozenset[str]:
+        """Names of the fields that hold personal data."""
+        return frozenset(f.name for f in self.fields if f.personal_data)
+
+    def field_named(self, name: str) -> Field:
+        """The field of that name.
+
+        Raises:
+            ContractError: the contract has no such field.
+        """
+        for candidate in self.fields:
+            if candidate.name == name:
+                return candidate
+        raise ContractError(
+            "has no such field", where=str(self.path), value=name, fix=f"use one of {[f.name for f in self.fields]}"
+        )
+
+
+def contract_files(city: str | None = None, folder: Path = CONTRACTS) -> list[Path]:
+    """All contract files, or those of one city, in a stable order."""
+    return sorted(folder.glob(f"{city or '*'}/*.yml"))
+
+
+def parse(path: Path) -> OpenDataContractStandard:
+    """Read a file as ODCS.
+
+    Raises:
+        ContractError: the file is not YAML, or not ODCS; the message names the place in the file.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ContractError(f"is not readable YAML: {error}", where=str(path), fix="correct the file") from None
+    if not isinstance(document, dict):
+        raise ContractError("is not a contract", where=str(path), fix="start from another contract of the folder")
+    try:
+        return OpenDataContractStandard.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ContractError(
+            f"is not ODCS 3.1 at {place}: {first['msg']}",
+            where=str(path),
+            value=first.get("input"),
+            fix=f"correct {place}",
+        ) from None
+
+
+def load_contract(path: Path) -> Contract:
+    """Read one contract file.
+
+    Raises:
+        ContractError: as `parse`, or a part is missing that every contract needs.
+    """
+    return from_odcs(parse(path), path)
+
+
+def load_contracts(city: str | None = None, folder: Path = CONTRACTS) -> dict[str, Contract]:
+    """All contracts (of one city), by data set name."""
+    contracts = [load_contract(path) for path in contract_files(city, folder)]
+    return {contract.name: contract for contract in contracts}
+
+
+def custom(properties: list[CustomProperty] | None) -> dict[str, Any]:
+    """Custom properties as a mapping."""
+    return {p.property: p.value for p in properties or [] if p.property}
+
+
+def from_odcs(document: OpenDataContractStandard, path: Path) -> Contract:
+    """Turn a parsed document into a contract; `path` is only for messages."""
+    own = custom(document.customProperties)
+    if not document.name or not document.schema_ or not document.schema_[0].properties:
+        raise ContractError("needs a name and one schema with properties", where=str(path), fix="add them")
+    table: SchemaObject = document.schema_[0]
+    sla = {p.property: p for p in document.slaProperties or []}
+    team = document.team
+    return Contract(
+        path=path,
+        contract_id=document.id or "",
+        name=document.name,
+        version=document.version or "",
+        city=document.tenant or "",
+        domain=document.domain or "",
+        title_zh=str(own.get("titleZh", "")),
+        title_en=str(own.get("titleEn", "")),
+        owner=(team.name or "") if team is not None and not isinstance(team, list) else "",
+        grain=table.dataGranularityDescription or "",
+        directory_item=str(own.get("directoryItem", "")),
+        directory_sub_item=str(own.get("directorySubItem", "")),
+        sharing_type=str(own.get("sharingType", "")),
+        sharing_reason=own.get("sharingReason"),
+        data_grade=str(own.get("dataGrade", "")),
+        frequency=_allowance(sla.get("frequency")),
+        lateness=_allowance(sla.get("latency")),
+        purpose=(document.description.purpose or "") if document.description else "",
+        limitations=(document.description.limitations or "") if document.description else "",
+        fields=tuple(_field(p) for p in table.properties or []),
+        rules=tuple(_rule(q) for q in table.quality or [] if q.engine == "gridlake"),
+    )
+
+
+def _allowance(entry: Any) -> Allowance | None:
+    if entry is None or entry.unit not in Allowance._HOURS:
+        return None
+    try:
+        return Allowance(float(entry.value), str(entry.unit))
+    except (TypeError, ValueError):
+        return None
+
+
+def _field(prop: SchemaProperty) -> Field:
+    own = custom(prop.customProperties)
+    options = prop.logicalTypeOptions or {}
+    formats = options.get("format") or ()
+    return Field(
+        name=prop.name or "",
+        name_zh=prop.businessName or "",
+        name_en=prop.description or "",
+        logical_type=prop.logicalType or "",
+        physical_type=prop.physicalType or "",
+        is_required=bool(prop.required),
+        key_position=(prop.primaryKeyPosition or 1) if prop.primaryKey else None,
+        unit=own.get("unit"),
+        code_list=own.get("codeList"),
+        pattern=options.get("pattern"),
+        minimum=options.get("minimum"),
+        maximum=options.get("maximum"),
+        max_length=options.get("maxLength"),
+        formats=(formats,) if isinstance(formats, str) else tuple(formats),
+        personal_data=own.get("personalData"),
+        restriction=own.get("restriction"),
+        restriction_reason=own.get("restrictionReason"),
+    )
+
+
+def _rule(quality: DataQuality) -> Rule:
+    return Rule(
+        name=quality.name or "",
+        expression=str(quality.implementation or ""),
+        severity=quality.severity or "error",
+        dimension=quality.dimension or "consistency",
+        description=quality.description or "",
+    )

@@ -1,0 +1,153 @@
+"""What is generated from the contracts: `dbt/models/sources.yml`, in which dbt knows the raw tables.
+
+The contracts are the truth; the file is written, never edited, and a test tells when it is out of date.
+dbt's own source freshness is left out on purpose: freshness has one judge, `quality.contract_checks`, which
+reads `ops.load` (no scan of a raw table) and also compares with the horizon of the city's data.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.contract import CONTRACTS, Contract, Field, load_contracts
+from warehouse.settings import PROJECT_ROOT
+
+SOURCES = PROJECT_ROOT / "dbt" / "models" / "sources.yml"
+COMMAND = "gridlake contracts generate"
+
+_HEAD = f"# Generated from catalog/contracts by `{COMMAND}`; do not edit.\n"
+# Columns that landing adds to the contract's fields.
+LANDING_COLUMNS = (
+    ("_extra", "VARCHAR", "合同未列的来源字段 / Source columns that the contract does not know, as JSON"),
+    ("_delivery_id", "VARCHAR", "交付批次编号 / Delivery in which the row came"),
+    ("_source_row", "BIGINT", "来源行号 / Record number in the delivery, from 1"),
+    ("_load_seq", "BIGINT", "入湖序号 / Number of the landing transaction, strictly growing"),
+    ("_loaded_at", "TIMESTAMP", "入湖时间 / Time of landing, UTC"),
+    ("_is_deleted", "BOOLEAN", "来源已删除 / Whether the row says that its key has gone from the source"),
+)
+
+
+class _Line(dict[str, Any]):
+    """A mapping written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Block style, with `_Line` mappings on one line each."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+_Dumper.add_representer(
+    _Line, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True)
+)
+
+
+def sources_yaml(contracts: Iterable[Contract]) -> str:
+    """The text of `sources.yml`: source `raw`, one table a contract, in the order of their names."""
+    tables = [_table(contract) for contract in sorted(contracts, key=lambda c: c.name)]
+    document = {
+        "version": 2,
+        "sources": [
+            {
+                "name": "raw",
+                "database": "lake",
+                "schema": "raw",
+                "description": "已入湖的来源数据 / Landed source rows, typed by their contracts; append-only",
+                "tables": tables,
+            }
+        ],
+    }
+    text: str = yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100_000)
+    return _HEAD + text
+
+
+def generate(folder: Path = CONTRACTS, target: Path = SOURCES) -> bool:
+    """Write `sources.yml` from all contracts; True if that changed the file.
+
+    Raises:
+        ContractError: a contract cannot be read.
+    """
+    if is_current(folder, target):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(sources_yaml(load_contracts(folder=folder).values()), encoding="utf-8")
+    return True
+
+
+def is_current(folder: Path = CONTRACTS, target: Path = SOURCES) -> bool:
+    """Whether `sources.yml` says what the contracts say.
+
+    Raises:
+        ContractError: a contract cannot be read.
+    """
+    wanted = sources_yaml(load_contracts(folder=folder).values())
+    return target.exists() and target.read_text(encoding="utf-8") == wanted
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Generate, or with `--check` only tell; the exit code is 1 when the file was out of date in the check."""
+    parser = argparse.ArgumentParser(description="Generate dbt/models/sources.yml from the contracts.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the file is out of date")
+    if parser.parse_args(arguments).check:
+        if is_current():
+            return 0
+        sys.stderr.write(f"{SOURCES}: is out of date with {CONTRACTS}. Fix: run `{COMMAND}`\n")
+        return 1
+    generate()
+    return 0
+
+
+def _table(contract: Contract) -> dict[str, Any]:
+    about = {
+        "city": contract.city,
+        "domain": contract.domain,
+        "owner": contract.owner,
+        "grain": contract.grain,
+        "key": list(contract.key),
+        "directory_item": contract.directory_item,
+        "directory_sub_item": contract.directory_sub_item,
+        "sharing_type": contract.sharing_type,
+        "sharing_reason": contract.sharing_reason,
+        "data_grade": contract.data_grade,
+        "contract_version": contract.version,
+    }
+    columns = [_column(field) for field in contract.fields]
+    columns += [_Line(name=name, description=text, data_type=kind) for name, kind, text in LANDING_COLUMNS]
+    grain = contract.grain[:1].upper() + contract.grain[1:]
+    return {
+        "name": contract.name,
+        "description": f"{contract.title_zh} / {contract.title_en}. {grain.rstrip('.')}.",
+        "config": {"meta": _without_empty(about)},
+        "columns": columns,
+    }
+
+
+def _column(field: Field) -> _Line:
+    about = _without_empty(
+        {
+            "unit": field.unit,
+            "code_list": field.code_list,
+            "personal_data": field.personal_data,
+            "restriction": field.restriction,
+            "restriction_reason": field.restriction_reason,
+        }
+    )
+    column = _Line(name=field.name, description=f"{field.name_zh} / {field.name_en}", data_type=field.physical_type)
+    if about:
+        column["config"] = {"meta": about}
+    return column
+
+
+def _without_empty(values: dict[str, Any]) -> _Line:
+    return _Line({key: value for key, value in values.items() if value not in (None, "", [])})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

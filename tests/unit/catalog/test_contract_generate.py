@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from catalog import generate
+from catalog.directory import directory
+from tests.unit.catalog.samples import contract, field, sound, write
+
+
+def test_the_generated_sources_are_those_of_the_contracts() -> None:
+    assert generate.is_current(), f"{generate.SOURCES} differs from {generate.CONTRACTS}; run `{generate.COMMAND}`"
+
+
+def test_a_table_carries_what_its_contract_says(tmp_path: Path) -> None:
+    (source,) = yaml.safe_load(generate.sources_yaml([contract(tmp_path)]))["sources"]
+    assert (source["name"], source["database"], source["schema"]) == ("raw", "lake", "raw")
+    (table,) = source["tables"]
+    assert table["name"] == "hotline_case"
+    assert "One row is one state of one order" in table["description"]
+    assert table["config"]["meta"]["key"] == ["order_no"]
+    assert table["config"]["meta"]["sharing_type"] == "conditional"
+    columns = {column["name"]: column for column in table["columns"]}
+    assert columns["phone"]["description"] == "来电号码 / Caller's number"
+    assert columns["phone"]["config"]["meta"] == {
+        "personal_data": "phone",
+        "restriction": "masked",
+        "restriction_reason": "a person's number",
+    }
+    assert columns["_load_seq"]["data_type"] == "BIGINT"
+
+
+def test_generating_is_deterministic_and_notices_drift(tmp_path: Path) -> None:
+    folder, target = tmp_path / "contracts", tmp_path / "dbt" / "sources.yml"
+    write(folder, sound())
+    assert not generate.is_current(folder, target)
+    assert generate.generate(folder, target)
+    assert not generate.generate(folder, target)
+    changed = sound()
+    field(changed, "urgency")["description"] = "How urgent"
+    write(folder, changed)
+    assert not generate.is_current(folder, target)
+
+
+def test_the_check_fails_without_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "sources.yml"
+    monkeypatch.setattr(generate, "is_current", lambda: False)
+    monkeypatch.setattr(generate, "SOURCES", target)
+    assert generate.main(["--check"]) == 1
+    assert not target.exists()
+    assert "gridlake contracts generate" in capsys.readouterr().err
+
+
+def test_the_directory_has_one_row_a_field(tmp_path: Path) -> None:
+    write(tmp_path, sound())
+    rows = directory("demo", tmp_path)
+    assert [row.field for row in rows][:2] == ["order_no", "phone"]
+    phone = rows[1]
+    assert (phone.item, phone.sub_item, phone.sharing_type.zh) == ("案件数据", "热线工单", "有条件共享")
+    assert phone.restriction is not None
+    assert phone.restriction.key == "masked"
+    assert phone.frequency_hours == 24
+    assert directory("elsewhere", tmp_path) == []
+
+
+def test_the_directory_covers_every_field_of_the_project() -> None:
+    from catalog.contract import load_contracts
+
+    assert len(directory()) == sum(len(c.fields) for c in load_contracts().values())
