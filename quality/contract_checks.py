@@ -1,0 +1,359 @@
+"""Contract rules on landed data, as checks of each data set: what was refused, what was warned of, what is late.
+
+Rows were judged once, when they landed; here that is read from `ops.load` and `quarantine`, not judged again.
+Does not belong here: tests of the tables themselves (`suites`, dbt).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+from catalog.contract import Contract, load_contracts
+from quality.results import MAX_FAILED_KEYS, CheckResult, Kind, Severity, key_texts
+from warehouse.identifiers import checked
+from warehouse.lake import open_lake
+from warehouse.settings import Settings
+
+# A delivery that loses more than this share of its rows is no longer believable as a whole.
+MAX_QUARANTINE_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class _Load:
+    """One delivery as `ops.load` has it."""
+
+    delivery_id: str
+    load_seq: int
+    read_count: int
+    accepted_count: int
+    quarantined_count: int
+    warnings: dict[str, int]
+    unknown_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """How far a data set's data goes: newest landing, newest cursor value (None without a time cursor)."""
+
+    loaded_at: datetime
+    cursor_at: datetime | None
+    load_seq: int
+
+
+def contract_checks(
+    settings: Settings,
+    contracts: Iterable[Contract] | None = None,
+    *,
+    connection: duckdb.DuckDBPyConnection | None = None,
+    now: datetime | None = None,
+) -> list[CheckResult]:
+    """The results for the data sets of the lake's city, ordered by data set.
+
+    Each delivery that no recorded result has seen yet is judged on its own; where there is none, the newest
+    delivery is judged again, which gives the same results.
+
+    Args:
+        settings: of the lake.
+        contracts: those to check; all of the city if absent.
+        connection: an open lake session; without it one is opened.
+        now: the wall clock, UTC without zone.
+
+    Raises:
+        LakeError: there is no lake.
+    """
+    if connection is None:
+        with open_lake(settings, read_only=True) as opened:
+            return contract_checks(settings, contracts, connection=opened, now=now)
+    moment = now or datetime.now(UTC).replace(tzinfo=None)
+    chosen = list(load_contracts(settings.city).values()) if contracts is None else list(contracts)
+    reaches = _reaches(connection)
+    results: list[CheckResult] = []
+    for contract in sorted(chosen, key=lambda c: c.name):
+        results += _freshness(contract, reaches, moment)
+        if contract.name in reaches:
+            loads = _unseen_loads(connection, contract.name)
+            results += _delivery_results(connection, contract, loads)
+            results.append(_balance(connection, contract, reaches[contract.name].load_seq))
+    return results
+
+
+def _result(
+    contract: Contract,
+    rule: str,
+    *,
+    kind: Kind = "contract",
+    severity: Severity,
+    checked_count: int | None,
+    failed_count: int,
+    message: str,
+    position: int,
+    failed_keys: tuple[str, ...] = (),
+    is_passed: bool | None = None,
+) -> CheckResult:
+    return CheckResult(
+        check_id=f"{kind}.raw.{contract.name}.{rule}",
+        kind=kind,
+        layer="raw",
+        dataset=contract.name,
+        rule=rule,
+        severity=severity,
+        is_passed=failed_count == 0 if is_passed is None else is_passed,
+        checked_count=checked_count,
+        failed_count=failed_count,
+        failed_keys=failed_keys,
+        message=message,
+        data_position=position,
+    )
+
+
+def _reaches(connection: duckdb.DuckDBPyConnection) -> dict[str, _Reach]:
+    rows = connection.execute(
+        "SELECT dataset, max(loaded_at), max(TRY_CAST(cursor_to AS TIMESTAMP)), max(load_seq)"
+        " FROM lake.ops.load GROUP BY dataset"
+    ).fetchall()
+    return {dataset: _Reach(loaded_at, cursor_at, load_seq) for dataset, loaded_at, cursor_at, load_seq in rows}
+
+
+def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) -> list[CheckResult]:
+    """Late by the clock (a warning: the lake may simply not have run), and behind the other data (an error)."""
+    if contract.frequency is None or contract.lateness is None:
+        return []
+    reach = reaches.get(contract.name)
+    if reach is None:
+        message = "nothing has been delivered yet"
+        return [
+            _result(
+                contract,
+                "freshness:clock",
+                severity="warning",
+                checked_count=0,
+                failed_count=1,
+                message=message,
+                position=0,
+            )
+        ]
+    allowed = timedelta(hours=contract.frequency.hours + contract.lateness.hours)
+    # A cursor tells the time of the data; files and whole tables only the time of their landing.
+    if reach.cursor_at is not None:
+        reached = reach.cursor_at
+        horizon = max(r.cursor_at for r in reaches.values() if r.cursor_at is not None)
+    else:
+        reached = reach.loaded_at
+        horizon = max(r.loaded_at for r in reaches.values())
+    comparisons: list[tuple[str, Severity, datetime, datetime, str]] = [
+        ("freshness:clock", "warning", reach.loaded_at, now, "the last delivery with news"),
+        ("freshness:horizon", "error", reached, horizon, "its data"),
+    ]
+    results = []
+    for rule, severity, since, until, what in comparisons:
+        late = until - since > allowed
+        message = (
+            f"{what} is {_hours(until - since)} behind {'the clock' if rule.endswith('clock') else 'the newest data'};"
+            f" allowed are {_hours(allowed)}"
+        )
+        results.append(
+            _result(
+                contract,
+                rule,
+                severity=severity,
+                checked_count=1,
+                failed_count=int(late),
+                message=message,
+                position=reach.load_seq,
+            )
+        )
+    return results
+
+
+def _hours(span: timedelta) -> str:
+    return f"{span.total_seconds() / 3600:.1f} h"
+
+
+def _unseen_loads(connection: duckdb.DuckDBPyConnection, dataset: str) -> list[_Load]:
+    """The deliveries that no recorded result has seen, oldest first; else those of the newest landing."""
+    rows = connection.execute(
+        """
+        WITH seen AS (
+            SELECT coalesce(max(data_position), 0) AS position FROM lake.ops.quality_result
+            WHERE kind = 'delivery' AND dataset = $dataset
+        ), newest AS (SELECT max(load_seq) AS position FROM lake.ops.load WHERE dataset = $dataset)
+        SELECT delivery_id, load_seq, read_count, accepted_count, quarantined_count, warning_counts,
+               unknown_columns
+        FROM lake.ops.load, seen, newest
+        WHERE dataset = $dataset AND load_seq >= least(seen.position + 1, newest.position)
+        ORDER BY load_seq, delivery_id""",
+        {"dataset": dataset},
+    ).fetchall()
+    return [
+        _Load(delivery_id, load_seq, read, accepted, refused, json.loads(warnings or "{}"), tuple(unknown or ()))
+        for delivery_id, load_seq, read, accepted, refused, warnings, unknown in rows
+    ]
+
+
+def _delivery_results(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, loads: Sequence[_Load]
+) -> list[CheckResult]:
+    """The results of the deliveries, those of one landing transaction taken together."""
+    landings: dict[int, list[_Load]] = {}
+    for load in loads:
+        landings.setdefault(load.load_seq, []).append(load)
+    broken = _broken_rules(connection, contract.name, list(landings))
+    results: list[CheckResult] = []
+    for load_seq, group in landings.items():
+        results += _quarantine(contract, load_seq, group, broken)
+        results += _warnings(contract, load_seq, group)
+        results.append(_columns(contract, load_seq, group))
+    return results
+
+
+def _broken_rules(
+    connection: duckdb.DuckDBPyConnection, dataset: str, positions: list[int]
+) -> dict[str, dict[int, tuple[int, tuple[str, ...]]]]:
+    """Rows refused by rule and landing, with the places of the first of them; every rule ever broken is a key."""
+    rows = connection.execute(
+        f"""
+        SELECT rule, _load_seq, count(*),
+               list({{'delivery': _delivery_id, 'row': _source_row}} ORDER BY _delivery_id, _source_row)
+                   [1:{MAX_FAILED_KEYS}]
+        FROM (SELECT unnest(broken_rules) AS rule, _load_seq, _delivery_id, _source_row
+              FROM lake.quarantine.{checked(dataset)})
+        GROUP BY ALL ORDER BY rule, _load_seq"""
+    ).fetchall()
+    found: dict[str, dict[int, tuple[int, tuple[str, ...]]]] = {}
+    for rule, load_seq, count, places in rows:
+        by_landing = found.setdefault(rule, {})
+        if load_seq in positions:
+            by_landing[load_seq] = (count, key_texts(places))
+    return found
+
+
+def _quarantine(
+    contract: Contract,
+    load_seq: int,
+    group: Sequence[_Load],
+    broken: dict[str, dict[int, tuple[int, tuple[str, ...]]]],
+) -> list[CheckResult]:
+    read = sum(load.read_count for load in group)
+    refused = sum(load.quarantined_count for load in group)
+    bad = [load for load in group if load.quarantined_count > MAX_QUARANTINE_SHARE * load.read_count]
+    results = [
+        _result(
+            contract,
+            "quarantine",
+            kind="delivery",
+            severity="warning",
+            checked_count=read,
+            failed_count=refused,
+            message=f"{_share(refused, read)} rows were refused in {len(group)} deliveries",
+            position=load_seq,
+            failed_keys=tuple(f"delivery={load.delivery_id}" for load in group if load.quarantined_count),
+        ),
+        _result(
+            contract,
+            "quarantine_share",
+            kind="delivery",
+            severity="error",
+            checked_count=len(group),
+            failed_count=len(bad),
+            message=f"{len(bad)} of {len(group)} deliveries lost more than {MAX_QUARANTINE_SHARE:.0%} of their rows",
+            position=load_seq,
+            failed_keys=tuple(f"delivery={load.delivery_id}" for load in bad),
+        ),
+    ]
+    for rule, by_landing in broken.items():
+        count, places = by_landing.get(load_seq, (0, ()))
+        results.append(
+            _result(
+                contract,
+                rule,
+                severity="warning",  # the rows are in quarantine, so the tables are not wrong
+                checked_count=read,
+                failed_count=count,
+                message=f"{_share(count, read)} rows were refused by this rule",
+                position=load_seq,
+                failed_keys=places,
+            )
+        )
+    return results
+
+
+def _warnings(contract: Contract, load_seq: int, group: Sequence[_Load]) -> list[CheckResult]:
+    names = [f"rule:{rule.name}" for rule in contract.rules if rule.severity == "warning"]
+    names += sorted({rule for load in group for rule in load.warnings} - set(names))
+    read = sum(load.read_count for load in group)
+    results = []
+    for name in names:
+        count = sum(load.warnings.get(name, 0) for load in group)
+        results.append(
+            _result(
+                contract,
+                name,
+                severity="warning",
+                checked_count=read,
+                failed_count=count,
+                message=f"{_share(count, read)} rows break this rule and were kept",
+                position=load_seq,
+                failed_keys=tuple(f"delivery={load.delivery_id}" for load in group if load.warnings.get(name)),
+            )
+        )
+    return results
+
+
+def _columns(contract: Contract, load_seq: int, group: Sequence[_Load]) -> CheckResult:
+    names = sorted({name for load in group for name in load.unknown_columns})
+    failed = sum(1 for load in group if load.unknown_columns)
+    return _result(
+        contract,
+        "unknown_columns",
+        kind="delivery",
+        severity="warning",
+        checked_count=len(group),
+        failed_count=failed,
+        message=f"{failed} of {len(group)} deliveries have columns that the contract does not know",
+        position=load_seq,
+        failed_keys=tuple(f"column={name}" for name in names[:MAX_FAILED_KEYS]),
+    )
+
+
+def _balance(connection: duckdb.DuckDBPyConnection, contract: Contract, position: int) -> CheckResult:
+    """No delivery may lose or double a row: counts agree with each other and with the tables. Counts deliveries."""
+    dataset = checked(contract.name)
+    # Unknown counts are wrong counts, hence IS DISTINCT FROM.
+    ((count, failed, wrong),) = connection.execute(
+        f"""
+        SELECT count(*), count(*) FILTER (is_wrong), coalesce(list(delivery_id ORDER BY delivery_id)
+               FILTER (is_wrong), [])[1:{MAX_FAILED_KEYS}]
+        FROM (SELECT delivery_id, read_count IS DISTINCT FROM accepted_count + quarantined_count
+                     OR fetched_count IS DISTINCT FROM read_count + repeated_count
+                     OR accepted_count IS DISTINCT FROM coalesce(r.n, 0)
+                     OR quarantined_count IS DISTINCT FROM coalesce(q.n, 0) AS is_wrong
+              FROM lake.ops.load l
+              LEFT JOIN (SELECT _delivery_id, count(*) AS n FROM lake.raw.{dataset}
+                         WHERE NOT _is_deleted GROUP BY ALL) r ON r._delivery_id = l.delivery_id
+              LEFT JOIN (SELECT _delivery_id, count(*) AS n FROM lake.quarantine.{dataset}
+                         GROUP BY ALL) q ON q._delivery_id = l.delivery_id
+              WHERE l.dataset = ?)""",
+        [contract.name],
+    ).fetchall()
+    return _result(
+        contract,
+        "balance",
+        kind="delivery",
+        severity="error",
+        checked_count=count,
+        failed_count=failed,
+        message="read = accepted + quarantined, as counted and as stored"
+        if not failed
+        else f"{failed} deliveries do not balance: rows were lost or doubled",
+        position=position,
+        failed_keys=tuple(f"delivery={delivery}" for delivery in wrong),
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part} of {whole} ({part / whole:.2%})" if whole else f"{part} of {whole}"

@@ -1,0 +1,198 @@
+"""Results of checks: one type for all of them, kept in `ops.quality_result`.
+
+Belongs here: what a result is, recording it, reading the newest. Where results come from: `contract_checks`
+(deliveries), `suites` (Great Expectations), `dbt_results` (dbt tests).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.lake import lake_exists, open_lake, transact
+from warehouse.settings import Settings
+
+MAX_FAILED_KEYS = 20
+
+Kind = Literal["contract", "dbt", "gx", "delivery"]
+Severity = Literal["error", "warning"]
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_COLUMNS = (
+    "check_id, kind, layer, dataset, rule, severity, is_passed, checked_count, failed_count, failed_keys,"
+    " message, data_position"
+)
+_TABLE = pa.schema(
+    [
+        ("check_id", pa.string()),
+        ("kind", pa.string()),
+        ("layer", pa.string()),
+        ("dataset", pa.string()),
+        ("rule", pa.string()),
+        ("severity", pa.string()),
+        ("is_passed", pa.bool_()),
+        ("checked_count", pa.int64()),
+        ("failed_count", pa.int64()),
+        ("failed_keys", pa.string()),
+        ("message", pa.string()),
+        ("data_position", pa.int64()),
+        ("checked_at", pa.timestamp("us")),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """The result of one check over one state of the data.
+
+    `check_id` is the same in every run. `checked_count` and `failed_count` count rows (deliveries for the
+    checks that say so), None where it is not known. `failed_keys` are at most 20 texts `column=value` of key
+    columns that hold no personal data. `data_position` is the number of the landing transaction that the
+    check has seen. `message` never repeats values of fields.
+    """
+
+    check_id: str
+    kind: Kind
+    layer: str
+    dataset: str
+    rule: str
+    severity: Severity
+    is_passed: bool
+    checked_count: int | None
+    failed_count: int | None
+    failed_keys: tuple[str, ...]
+    message: str
+    data_position: int
+
+    def outcome(self) -> tuple[object, ...]:
+        """What makes two results differ; the message may tell a time and does not count."""
+        return (
+            self.data_position,
+            self.severity,
+            self.is_passed,
+            self.checked_count,
+            self.failed_count,
+            self.failed_keys,
+        )
+
+
+def record(
+    settings: Settings,
+    results: Sequence[CheckResult],
+    *,
+    connection: duckdb.DuckDBPyConnection | None = None,
+    checked_at: datetime | None = None,
+) -> int:
+    """Write the results that differ from the last one of their check; returns how many were written.
+
+    Args:
+        settings: of the lake.
+        results: in the order in which they came about; several of one check are compared one after another.
+        connection: an open lake session; without it one is opened.
+        checked_at: the time of the check, UTC without zone; now if absent.
+
+    Raises:
+        WriteConflict: other writers came first again and again; nothing was written.
+    """
+    if not results:
+        return 0
+    if connection is None:
+        with open_lake(settings) as opened:
+            return record(settings, results, connection=opened, checked_at=checked_at)
+    moment = checked_at or datetime.now(UTC).replace(tzinfo=None)
+    if not _changed(results, _last(connection)):
+        return 0  # an idle run leaves no snapshot behind
+
+    def work(session: duckdb.DuckDBPyConnection) -> int:
+        # Asked again under the writer's turn: another run may have recorded the same meanwhile.
+        changed = _changed(results, _last(session))
+        if changed:
+            session.register("new_results", _table(changed, moment))
+            session.execute(
+                f"INSERT INTO lake.ops.quality_result ({_COLUMNS}, checked_at)"
+                f" SELECT {_COLUMNS}, checked_at FROM new_results"
+            )
+            session.unregister("new_results")
+        return len(changed)
+
+    return transact(connection, settings, work, message=f"quality results of {len(results)} checks")
+
+
+def latest(settings: Settings) -> list[CheckResult]:
+    """The newest result of every check, ordered by check; empty for a lake that has none."""
+    if not lake_exists(settings):
+        return []
+    with open_lake(settings, read_only=True) as connection:
+        return sorted(_last(connection).values(), key=lambda result: result.check_id)
+
+
+def position(connection: duckdb.DuckDBPyConnection, dataset: str | None = None) -> int:
+    """The number of the newest landing transaction (of one data set); 0 when nothing has landed."""
+    condition = "" if dataset is None else "WHERE dataset = ?"
+    ((number,),) = connection.execute(
+        f"SELECT coalesce(max(load_seq), 0) FROM lake.ops.load {condition}", [] if dataset is None else [dataset]
+    ).fetchall()
+    return int(number)
+
+
+def key_texts(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+    """Rows of key columns as texts `column=value, column=value`, each once, at most 20."""
+    texts = (", ".join(f"{name}={value}" for name, value in row.items()) for row in rows)
+    return tuple(dict.fromkeys(texts))[:MAX_FAILED_KEYS]
+
+
+def without_values(message: str) -> str:
+    """The first line of a message, without anything in quotes: databases repeat the offending value there."""
+    lines = message.strip().splitlines()
+    return _QUOTED.sub("…", lines[0]) if lines else ""
+
+
+def _changed(results: Sequence[CheckResult], last: dict[str, CheckResult]) -> list[CheckResult]:
+    changed = []
+    known = dict(last)
+    for result in results:
+        before = known.get(result.check_id)
+        if before is None or before.outcome() != result.outcome():
+            changed.append(replace(result, failed_keys=result.failed_keys[:MAX_FAILED_KEYS]))
+            known[result.check_id] = result
+    return changed
+
+
+def _last(connection: duckdb.DuckDBPyConnection) -> dict[str, CheckResult]:
+    present = connection.execute(
+        "SELECT 1 FROM duckdb_tables()"
+        " WHERE database_name = 'lake' AND schema_name = 'ops' AND table_name = 'quality_result'"
+    ).fetchall()
+    if not present:
+        return {}
+    # Results of one call share their time; among them the higher position is the newer.
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM lake.ops.quality_result"
+        " QUALIFY row_number() OVER (PARTITION BY check_id ORDER BY checked_at DESC, data_position DESC) = 1"
+    ).fetchall()
+    return {row[0]: _result(row) for row in rows}
+
+
+def _result(row: tuple[object, ...]) -> CheckResult:
+    values = dict(zip(_COLUMNS.replace(" ", "").split(","), row, strict=True))
+    values["failed_keys"] = tuple(json.loads(str(values["failed_keys"])))
+    return CheckResult(**values)  # type: ignore[arg-type]
+
+
+def _table(results: Sequence[CheckResult], moment: datetime) -> pa.Table:
+    rows = [
+        {
+            **vars(result),
+            "failed_keys": json.dumps(result.failed_keys, ensure_ascii=False),
+            "checked_at": moment,
+        }
+        for result in results
+    ]
+    return pa.Table.from_pylist(rows, schema=_TABLE)

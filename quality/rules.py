@@ -1,0 +1,224 @@
+"""A contract compiled to SQL: typed fields and the rules that a row may break.
+
+DuckDB evaluates all of it in one pass over the source rows; Python only writes the text. The order of
+evaluation is: source text -> declared fix -> null values -> cast -> rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from catalog.codelists import code_list
+from catalog.contract import Contract, ContractError, Field
+from warehouse.identifiers import literal, quoted
+
+_INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})
+_MOMENTS = frozenset({"DATE", "TIMESTAMP"})
+# Bit masks are BIGINT.
+MAX_COUNTED = 62
+_TRUE = "('y', 'yes', '是', 'true', 't', '1')"
+_FALSE = "('n', 'no', '否', 'false', 'f', '0')"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A SQL boolean that is true for a row which breaks the rule."""
+
+    rule: str
+    broken: str
+
+
+@dataclass(frozen=True)
+class CompiledContract:
+    """SQL pieces over a relation whose columns are `_s<n>` (source value of field n, text or native).
+
+    `typed` are `(field name, expression)`; `errors` refuse the row, `warnings` are only counted. Both speak
+    of `_s<n>` and of the typed fields by name.
+    """
+
+    typed: tuple[tuple[str, str], ...]
+    errors: tuple[Condition, ...]
+    warnings: tuple[Condition, ...]
+
+
+def compile_contract(contract: Contract, source_is_text: Mapping[str, bool]) -> CompiledContract:
+    """Compile all fields and rules.
+
+    Args:
+        contract: the data set's contract.
+        source_is_text: for each field name whether its source value arrives as text; a field that is not
+            in the mapping is missing from the source and becomes NULL.
+
+    Raises:
+        ContractError: a code list is missing, or there are too many warnings to count.
+    """
+    typed: list[tuple[str, str]] = []
+    errors: list[Condition] = []
+    for number, field in enumerate(contract.fields):
+        source = f"_s{number}"
+        present = field.name in source_is_text
+        typed.append((field.name, cast(field, source, is_text=source_is_text[field.name]) if present else _null(field)))
+        if present:
+            errors += field_conditions(field, source)
+    rules = [(rule, Condition(f"rule:{rule.name}", f"NOT ({rule.expression})")) for rule in contract.rules]
+    errors += [condition for rule, condition in rules if rule.severity == "error"]
+    warnings = tuple(condition for rule, condition in rules if rule.severity != "error")
+    if len(warnings) > MAX_COUNTED:
+        raise ContractError(
+            f"has more than {MAX_COUNTED} rules of severity warning",
+            where=str(contract.path),
+            value=len(warnings),
+            fix="join some of them",
+        )
+    return CompiledContract(tuple(typed), tuple(errors), warnings)
+
+
+def _null(field: Field) -> str:
+    return f"CAST(NULL AS {field.physical_type})"
+
+
+def cast(field: Field, source: str, *, is_text: bool) -> str:
+    """The expression that turns a source value into the field's type, or NULL where it does not fit.
+
+    Written so that nothing is changed silently. What DuckDB's plain cast would do, and this does not: round
+    12.5 to an integer and 12.345 to two places, read 1_000, 0x1F and 1e3 as integers, take NaN and infinity
+    for numbers, `epoch` and the year 24 for dates, cut the time (or any other text) off a date.
+
+    A time keeps the clock reading that the source wrote; an offset such as +08:00 or Z is not applied.
+    """
+    kind = field.physical_type.upper()
+    if field.is_geometry:
+        return _geometry(source, is_text=is_text)
+    if kind.startswith("VARCHAR"):
+        return source if is_text else f"CAST({source} AS VARCHAR)"
+    plain = f"TRY_CAST({source} AS {kind})"
+    if not is_text:
+        return _native_cast(kind, source, plain)
+    if kind in _INTEGERS:
+        # Most integers are written as DuckDB writes them; only the others pay for the pattern.
+        return (
+            f"CASE WHEN CAST({plain} AS VARCHAR) = {source} THEN {plain}"
+            f" WHEN regexp_full_match({source}, '\\s*[+-]?[0-9]+(\\.0*)?\\s*') THEN {plain} END"
+        )
+    if kind in ("DOUBLE", "FLOAT"):
+        return f"CASE WHEN isfinite({plain}) AND NOT contains({source}, '_') THEN {plain} END"
+    if kind.startswith(("DECIMAL", "NUMERIC")):
+        digits = f"\\s*[+-]?[0-9]*(\\.[0-9]{{0,{_scale(kind)}}}0*)?\\s*"
+        return f"CASE WHEN regexp_full_match({source}, {literal(digits)}) THEN {plain} END"
+    if kind == "BOOLEAN":
+        low = f"lower(trim({source}))"
+        return f"CASE WHEN {low} IN {_TRUE} THEN true WHEN {low} IN {_FALSE} THEN false END"
+    if kind in _MOMENTS:
+        return _moment(field, kind, source)
+    return plain
+
+
+def _moment(field: Field, kind: str, source: str) -> str:
+    """A date or time in ISO form (or with slashes) with a year of four digits, or in a declared format."""
+    iso = _guarded(kind, source)
+    blanks = f"CASE WHEN trim({source}) <> {source} THEN {_guarded(kind, f'trim({source})')} END"
+    declared = ""
+    if field.formats:
+        formats = "[" + ", ".join(literal(f) for f in field.formats) + "]"
+        declared = f", CAST(try_strptime(trim({source}), {formats}) AS {kind})"
+    return f"coalesce({iso}, {blanks}{declared})"
+
+
+def _guarded(kind: str, source: str) -> str:
+    """The cast behind a look at the text, which costs less than a second cast would."""
+    if kind == "TIMESTAMP":
+        guard = f"{source} >= '1' AND {source} < ':' AND substr({source}, 5, 1) IN ('-', '/')"
+        return f"CASE WHEN {guard} AND NOT ends_with({source}, ')') THEN TRY_CAST({source} AS TIMESTAMP) END"
+    # A plain cast to DATE ignores whatever follows the day, so a longer text is read as a time at midnight.
+    at = f"({_guarded('TIMESTAMP', source)})"
+    return (
+        f"CASE WHEN regexp_full_match({source}, '[1-9][0-9]{{3}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}')"
+        f" THEN TRY_CAST({source} AS DATE) WHEN {at} = date_trunc('day', {at}) THEN CAST({at} AS DATE) END"
+    )
+
+
+def _native_cast(kind: str, source: str, plain: str) -> str:
+    """A typed source value (Parquet, database) in another type, where that holds the same value."""
+    if kind in _INTEGERS or kind.startswith(("DECIMAL", "NUMERIC")):
+        return f"CASE WHEN {plain} = {source} THEN {plain} END"
+    if kind in ("DOUBLE", "FLOAT"):
+        return f"CASE WHEN isfinite({plain}) THEN {plain} END"
+    if kind == "BOOLEAN":
+        return f"CASE WHEN CAST({plain} AS DOUBLE) = TRY_CAST({source} AS DOUBLE) THEN {plain} END"
+    if kind == "DATE":
+        return f"CASE WHEN CAST({plain} AS TIMESTAMP) = TRY_CAST({source} AS TIMESTAMP) AND isfinite({plain}) THEN {plain} END"
+    if kind == "TIMESTAMP":
+        return f"CASE WHEN isfinite({plain}) THEN {plain} END"
+    return plain
+
+
+def _scale(kind: str) -> int:
+    """Digits after the point of DECIMAL(p, s); DuckDB's own default is 3."""
+    inside = kind.partition("(")[2].rstrip(") ")
+    if not inside:
+        return 3
+    return int(inside.partition(",")[2] or 0)
+
+
+def _geometry(source: str, *, is_text: bool) -> str:
+    if not is_text:
+        return f"TRY_CAST({source} AS GEOMETRY)"
+    return (
+        f"CASE WHEN starts_with(ltrim({source}), '{{') THEN TRY(ST_GeomFromGeoJSON({source}))"
+        f" ELSE TRY(ST_GeomFromText({source})) END"
+    )
+
+
+def field_conditions(field: Field, source: str) -> list[Condition]:
+    """The rules that one field's own declaration implies."""
+    name = quoted(field.name)
+    text = name if field.physical_type.upper().startswith("VARCHAR") else f"CAST({name} AS VARCHAR)"
+    conditions = [Condition(f"type:{field.name}", f"{source} IS NOT NULL AND {name} IS NULL")]
+    if field.is_required:
+        conditions.append(Condition(f"required:{field.name}", f"{source} IS NULL"))
+    if field.pattern:
+        pattern = f"NOT regexp_full_match({text}, {literal(field.pattern)})"
+        conditions.append(Condition(f"pattern:{field.name}", pattern))
+    if field.max_length is not None:
+        conditions.append(Condition(f"length:{field.name}", f"length({text}) > {int(field.max_length)}"))
+    bounds = [
+        f"{name} {sign} {_bound(limit, field)}"
+        for sign, limit in (("<", field.minimum), (">", field.maximum))
+        if limit is not None
+    ]
+    if bounds:
+        conditions.append(Condition(f"range:{field.name}", " OR ".join(bounds)))
+    if field.code_list:
+        codes = ", ".join(literal(code) for code in code_list(field.code_list)) or "NULL"
+        conditions.append(Condition(f"code_list:{field.name}", f"NOT coalesce({text} IN ({codes}), {name} IS NULL)"))
+    return conditions
+
+
+def _bound(limit: float | str, field: Field) -> str:
+    if isinstance(limit, int | float):
+        return repr(limit)
+    # YAML turns an unquoted date into a date.
+    return f"CAST({literal(str(limit))} AS {field.physical_type})"
+
+
+def any_of(conditions: Sequence[Condition]) -> str:
+    """A boolean: at least one condition holds (an unknown one does not hold)."""
+    if not conditions:
+        return "false"
+    return "coalesce(" + " OR ".join(f"({c.broken})" for c in conditions) + ", false)"
+
+
+def names_of(conditions: Sequence[Condition]) -> str:
+    """A list of the names of the conditions that hold."""
+    if not conditions:
+        return "CAST([] AS VARCHAR[])"
+    cases = ", ".join(f"CASE WHEN {c.broken} THEN {literal(c.rule)} END" for c in conditions)
+    return f"list_filter([{cases}], lambda rule: rule IS NOT NULL)"
+
+
+def mask_of(conditions: Sequence[Condition]) -> str:
+    """A BIGINT with bit n set where condition n holds; the caller keeps the order."""
+    if not conditions:
+        return "CAST(0 AS BIGINT)"
+    return " + ".join(f"CASE WHEN {c.broken} THEN {1 << n} ELSE 0 END" for n, c in enumerate(conditions))

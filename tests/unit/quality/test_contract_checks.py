@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from catalog.contract import Contract
+from quality.contract_checks import contract_checks
+from quality.results import CheckResult, record
+from tests.unit.catalog.samples import contract as make_contract
+from tests.unit.quality.lakes import LANDED, Lake, Row, opened
+from warehouse.settings import Settings
+
+GOOD: list[Row] = [(f"A{n:04}", None, 1, "2026-02-01", None) for n in range(8)]
+NOW = LANDED + timedelta(hours=2)
+
+
+@pytest.fixture
+def contract(tmp_path: Path) -> Contract:
+    return make_contract(tmp_path / "contracts")
+
+
+@pytest.fixture
+def lake(sqlite_settings: Settings, contract: Contract) -> Iterator[Lake]:
+    with opened(sqlite_settings) as lake:
+        lake.make_tables(contract)
+        yield lake
+
+
+def checks(lake: Lake, contract: Contract) -> list[CheckResult]:
+    return contract_checks(lake.settings, [contract], connection=lake.session, now=NOW)
+
+
+def results(lake: Lake, *contracts: Contract, now: datetime = NOW) -> dict[str, CheckResult]:
+    return {
+        result.rule: result for result in contract_checks(lake.settings, contracts, connection=lake.session, now=now)
+    }
+
+
+def test_a_clean_delivery_passes_every_check(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", GOOD)
+    found = results(lake, contract)
+    assert set(found) == {
+        "freshness:clock",
+        "freshness:horizon",
+        "quarantine",
+        "quarantine_share",
+        "rule:in_the_city",
+        "unknown_columns",
+        "balance",
+    }
+    assert all(result.is_passed for result in found.values())
+    assert {result.data_position for result in found.values()} == {1}
+
+
+def test_refused_rows_are_told_by_rule_with_their_place_and_nothing_of_their_content(
+    lake: Lake, contract: Contract
+) -> None:
+    delivery = lake.land("hotline_case", GOOD, [["type:urgency", "pattern:phone"], ["type:urgency"]])
+    found = results(lake, contract)
+    by_type = found["type:urgency"]
+    assert (by_type.checked_count, by_type.failed_count) == (10, 2)
+    assert by_type.failed_keys == (f"delivery={delivery}, row=9", f"delivery={delivery}, row=10")
+    assert found["pattern:phone"].failed_count == 1
+    assert not found["quarantine"].is_passed
+    assert found["quarantine"].severity == "warning"
+    share = found["quarantine_share"]
+    assert (share.is_passed, share.severity, share.failed_keys) == (False, "error", (f"delivery={delivery}",))
+
+
+def test_a_rule_that_is_no_longer_broken_passes_with_the_next_delivery(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", GOOD, [["type:urgency"]])
+    record(lake.settings, checks(lake, contract), connection=lake.session)
+    lake.land("hotline_case", [("B0001", None, 1, None, None)], seq=2)
+    found = results(lake, contract)
+    assert found["type:urgency"].is_passed
+    assert found["type:urgency"].data_position == 2
+
+
+def test_every_delivery_since_the_last_recorded_one_is_judged(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", GOOD, [["type:urgency"]], seq=1)
+    lake.land("hotline_case", GOOD, seq=2)
+    lake.land("hotline_case", GOOD, seq=3)
+    found = [r for r in checks(lake, contract) if r.rule == "quarantine"]
+    assert [(r.data_position, r.is_passed) for r in found] == [(1, False), (2, True), (3, True)]
+    record(lake.settings, checks(lake, contract), connection=lake.session)
+    rows = lake.count("ops.quality_result")
+    assert record(lake.settings, checks(lake, contract), connection=lake.session) == 0
+    assert lake.count("ops.quality_result") == rows
+
+
+def test_warnings_and_unknown_columns_are_counted(lake: Lake, contract: Contract) -> None:
+    delivery = lake.land("hotline_case", GOOD, warnings={"rule:in_the_city": 3}, unknown=["weather"])
+    found = results(lake, contract)
+    assert (found["rule:in_the_city"].failed_count, found["rule:in_the_city"].failed_keys) == (
+        3,
+        (f"delivery={delivery}",),
+    )
+    assert found["unknown_columns"].failed_keys == ("column=weather",)
+    assert {found[rule].severity for rule in ("rule:in_the_city", "unknown_columns")} == {"warning"}
+
+
+def test_a_delivery_that_lost_a_row_does_not_balance(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", GOOD, seq=1)
+    delivery = lake.land("hotline_case", GOOD, seq=2, miscounted=1)
+    balance = results(lake, contract)["balance"]
+    assert (balance.is_passed, balance.failed_keys, balance.checked_count) == (False, (f"delivery={delivery}",), 2)
+
+
+def test_rows_that_vanished_from_raw_do_not_balance_and_tombstones_do(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", GOOD)
+
+    lake.write("INSERT INTO lake.raw.hotline_case BY NAME SELECT 'A1' AS order_no, true AS _is_deleted")
+    lake.write("UPDATE lake.raw.hotline_case SET _delivery_id = 'hotline_case-1'")
+    assert results(lake, contract)["balance"].is_passed
+    lake.write("DELETE FROM lake.raw.hotline_case WHERE order_no = 'A0003'")
+    assert not results(lake, contract)["balance"].is_passed
+
+
+def test_by_the_clock_a_late_data_set_is_a_warning(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", GOOD)
+    assert results(lake, contract, now=LANDED + timedelta(hours=27))["freshness:clock"].is_passed
+    late = results(lake, contract, now=LANDED + timedelta(hours=29))
+    assert (late["freshness:clock"].is_passed, late["freshness:clock"].severity) == (False, "warning")
+    assert late["freshness:horizon"].is_passed
+
+
+def test_a_data_set_that_stays_behind_the_others_is_an_error(lake: Lake, contract: Contract) -> None:
+    other = replace(contract, name="permit")
+    lake.make_tables(other)
+    lake.land("hotline_case", GOOD, cursor_to="2026-02-01 00:00:00")
+    lake.land("permit", GOOD, seq=2, cursor_to="2026-02-20 00:00:00")
+    behind = results(lake, contract)["freshness:horizon"]
+    assert (behind.is_passed, behind.severity) == (False, "error")
+    assert "456.0 h behind" in behind.message
+    assert results(lake, other)["freshness:horizon"].is_passed
+
+
+def test_a_data_set_that_never_came_is_late(lake: Lake, contract: Contract) -> None:
+    (only,) = results(lake, contract).values()
+    assert (only.rule, only.is_passed, only.severity) == ("freshness:clock", False, "warning")
