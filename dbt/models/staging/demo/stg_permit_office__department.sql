@@ -1,0 +1,12 @@
+select
+    cast('permit_office' as varchar) as source_system,
+    cast('window_' || lower(raw.dept_code) as varchar) as dept_id,
+    cast(raw.dept_name as varchar) as dept_name_zh,
+    cast(raw.dept_name_en as varchar) as dept_name_en,
+    cast('approval' as varchar) as parent_dept_id,
+    cast('window' as varchar) as dept_kind,
+    cast(raw._loaded_at as timestamp) as version_at,
+    cast(raw._delivery_id as varchar) as _delivery_id,
+    cast(raw._load_seq as bigint) as _load_seq,
+    cast(raw._is_deleted as boolean) as _is_deleted
+from {{ source('raw', 'permit_department') }} as raw

@@ -1,0 +1,93 @@
+"""Start and stop the source systems of the made-up city, and move them on to a later day."""
+
+from __future__ import annotations
+
+import fcntl
+import secrets
+import shlex
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from pipelines.demo_city import reference as ref
+from pipelines.demo_city.generate import Layout, State, advance_files, generate
+from pipelines.demo_city.hotline_api import HotlineService
+from pipelines.demo_city.permit_db import PermitOffice, write_secret
+
+
+@contextmanager
+def demo_city(home: Path, seed: int = ref.SEED, port: int = 0) -> Iterator[dict[str, str]]:
+    """Run the city's source systems below `home`; yields the environment variables that the lake needs.
+
+    Files are generated only if they are missing. `port` 0 lets the system choose the hotline's port.
+
+    Raises:
+        RuntimeError: another process runs the city over the same folder, or a server does not answer.
+        ValueError: the folder holds a city of another seed.
+    """
+    home = home.expanduser().resolve()
+    layout = Layout(home)
+    layout.root.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        stack.enter_context(_only_one(layout))
+        generate(home, seed)
+        office = PermitOffice(layout.root / "permit_office")
+        stack.callback(office.stop)
+        office.start()
+        office.follow(layout.permits, layout.windows)
+        token = _token(layout)
+        hotline = HotlineService(layout.hotline, token, port)
+        stack.callback(hotline.stop)
+        hotline.start()
+        yield {
+            "GRIDLAKE_DEMO_HOTLINE_URL": hotline.url,
+            "GRIDLAKE_DEMO_HOTLINE_TOKEN": token,
+            "GRIDLAKE_DEMO_PERMIT_URL": office.url,
+            "GRIDLAKE_DATA": str(layout.drops),
+        }
+
+
+def advance(home: Path, day: str) -> State:
+    """Move the city on to the end of `day` (ISO date, up to 2026-04-30), whether it is being served or not.
+
+    Some open cases close, new cases and permits appear, each patrol platform drops one more file with what changed,
+    and the permit office merges two windows on 2026-04-05.
+
+    Raises:
+        ValueError: there is no city below `home`, or the day lies before its own or after the last one.
+    """
+    home = home.expanduser().resolve()
+    state = advance_files(home, day)
+    layout = Layout(home)
+    office = PermitOffice(layout.root / "permit_office")
+    if office.is_running:
+        office.follow(layout.permits, layout.windows)
+    return state
+
+
+def environment_file(home: Path) -> Path:
+    """Where `serve` leaves the variables while it runs."""
+    return Layout(home.expanduser().resolve()).root / "env"
+
+
+def write_environment(path: Path, variables: dict[str, str]) -> None:
+    """Write the variables for a shell (`set -a; . file`), readable by their owner only: two of them are secrets."""
+    write_secret(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
+
+
+def _token(layout: Layout) -> str:
+    path = layout.root / "hotline.token"
+    if not path.exists():
+        write_secret(path, secrets.token_urlsafe(24))
+    return path.read_text()
+
+
+@contextmanager
+def _only_one(layout: Layout) -> Iterator[None]:
+    """Hold the folder's lock; it goes with the process, however that ends."""
+    with (layout.root / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RuntimeError(f"the made-up city below {layout.home} is already running: stop it first") from None
+        yield
