@@ -1,0 +1,27 @@
+-- A vendor without a permit of the transport department has no decision yet. No personal column passes.
+select
+    cast('dc_permit' as varchar) as source_system,
+    cast('street-vendors:' || r.vendor_id as varchar) as permit_id,
+    cast(r.snapshot_date as timestamp) as version_at,
+    cast(coalesce(t.code, 'unmapped') as varchar) as permit_type_code,
+    cast('street-vendors' as varchar) as source_permit_type,
+    cast(coalesce(t.mapping_method, 'unmapped') as varchar) as permit_type_mapping_method,
+    cast(coalesce(x.code, 'unmapped') as varchar) as decision_code,
+    cast(r.has_transport_permit as varchar) as source_decision_code,
+    cast(d.code as varchar) as dept_id,
+    cast(null as varchar) as source_district_code,
+    cast({{ geo('x', ['r.geometry']) }} as double) as lon,
+    cast({{ geo('y', ['r.geometry']) }} as double) as lat,
+    cast(null as timestamp) as applied_at,
+    cast(null as timestamp) as accepted_at,
+    cast(null as timestamp) as due_at,
+    cast(r.permitted_at as timestamp) as decided_at,
+    cast(r.permitted_at as date) as valid_from,
+    cast(null as date) as valid_to,
+    r._delivery_id,
+    r._load_seq,
+    r._is_deleted
+from {{ source('raw', 'dc_street_vendor') }} as r
+left join {{ ref('map_dc_permit__permit_type') }} as t on 'street-vendors' = t.source_code
+left join {{ ref('map_dc_permit__department') }} as d on 'street-vendors' = d.source_code
+left join {{ ref('map_dc_permit__decision') }} as x on 'street_vendor:' || r.has_transport_permit = x.source_code
