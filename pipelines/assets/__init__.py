@@ -1,0 +1,1 @@
+"""The assets by layer: `raw` from the source files, `models` from dbt, `checks` from quality, `upkeep` of the lake."""

@@ -1,0 +1,100 @@
+"""Quality as asset checks: the contracts' rules on what landed, and Great Expectations on the key tables.
+
+dbt's own tests become checks in `models`. All results are kept in `ops.quality_result`; a failing check shows
+the keys of failing rows, never personal values.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import dagster as dg
+
+from catalog.contract import load_contracts
+from pipelines.resources import LakeResource
+from quality.contract_checks import contract_checks
+from quality.results import CheckResult, record
+from quality.suite_report import write_report
+from quality.suites import KEY_MODELS, run_suites, suites_of
+
+# Counts that do not add up, or a delivery that is mostly bad, would make every later layer wrong.
+BLOCKING_RULES = ("balance", "quarantine_share")
+CONTRACT = "contract"
+BLOCKING = "contract_blocking"
+SUITE = "great_expectations"
+
+
+def checks(city: str) -> list[dg.AssetChecksDefinition]:
+    """All checks that are not dbt's."""
+    datasets = sorted(load_contracts(city))
+    return [_contract_checks(datasets), _suite_checks(datasets)]
+
+
+def _contract_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
+    specs = []
+    for name in datasets:
+        key = dg.AssetKey(["raw", name])
+        specs.append(
+            dg.AssetCheckSpec(
+                BLOCKING,
+                asset=key,
+                blocking=True,
+                description="Accepted + quarantined = read; not too much is refused.",
+            )
+        )
+        specs.append(dg.AssetCheckSpec(CONTRACT, asset=key, description="Freshness, warnings and unknown columns."))
+
+    @dg.multi_asset_check(specs=specs, name="contract_checks", can_subset=True)
+    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        wanted = context.selected_asset_check_keys
+        names = {key.asset_key.path[-1] for key in wanted}
+        contracts = [c for c in load_contracts(lake.settings.city).values() if c.name in names]
+        results = contract_checks(lake.settings, contracts)
+        record(lake.settings, results)
+        for key in sorted(wanted):
+            is_blocking = key.name == BLOCKING
+            own = [
+                r for r in results if r.dataset == key.asset_key.path[-1] and (r.rule in BLOCKING_RULES) == is_blocking
+            ]
+            yield _as_check(key, own)
+
+    return check
+
+
+def _suite_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
+    keys = [dg.AssetKey(["raw", name]) for name in datasets] + [dg.AssetKey(["core", name]) for name in KEY_MODELS]
+    specs = [dg.AssetCheckSpec(SUITE, asset=key, description="The table's suite of expectations.") for key in keys]
+
+    @dg.multi_asset_check(specs=specs, name="great_expectations", can_subset=True)
+    def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
+        wanted = sorted(context.selected_asset_check_keys)
+        names = {tuple(key.asset_key.path) for key in wanted}
+        suites = [s for s in suites_of(lake.settings) if (s.layer, s.table) in names]
+        results = run_suites(lake.settings, suites)
+        record(lake.settings, results)
+        report = write_report(lake.settings, results)
+        context.log.info(f"report: {report}")
+        for key in wanted:
+            layer, table = key.asset_key.path
+            yield _as_check(key, [r for r in results if (r.layer, r.dataset) == (layer, table)])
+
+    return check
+
+
+def _as_check(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.AssetCheckResult:
+    own = list(results)
+    failed = [r for r in own if not r.is_passed]
+    has_error = any(r.severity == "error" for r in failed)
+    metadata: dict[str, dg.MetadataValue] = {"rules": dg.MetadataValue.int(len(own))}
+    if failed:
+        metadata["failed"] = dg.MetadataValue.md("\n".join(_line(r) for r in failed))
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if has_error else dg.AssetCheckSeverity.WARN,
+        metadata=metadata,
+    )
+
+
+def _line(result: CheckResult) -> str:
+    keys = f" Rows: {', '.join(result.failed_keys)}" if result.failed_keys else ""
+    return f"- **{result.rule}** ({result.severity}): {result.message}{keys}"

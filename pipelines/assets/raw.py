@@ -1,0 +1,111 @@
+"""One asset for each data set of the city's sources: landing what is new of it."""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from catalog.contract import Contract, load_contracts
+from pipelines.landing.land import LandingResult, land
+from pipelines.landing.preview import preview
+from pipelines.resources import LakeResource
+from pipelines.source import SourceSystem, load_sources
+
+WRITER_POOL = "lake_writer"
+WHOLE = "deliveries_whole"
+
+
+class LandingConfig(dg.Config):
+    """How to land."""
+
+    since: str = Field(
+        default="",
+        description="Pull again from this cursor value (for example 2026-01-01) instead of from the watermark;"
+        " rows that the lake holds unchanged are not landed again. Files are not concerned.",
+    )
+
+
+def raw_assets(city: str) -> list[dg.AssetsDefinition]:
+    """The landing assets of a city, in the order of its source files."""
+    contracts = load_contracts(city)
+    systems = load_sources(city)
+    missing = [name for s in systems for name in s.dataset_names if name not in contracts]
+    if missing:
+        raise dg.DagsterInvalidDefinitionError(
+            f"data sets without contract: {missing}; add them to catalog/contracts/{city}"
+        )
+    return [_asset(system, contracts[name]) for system in systems for name in system.dataset_names]
+
+
+def _asset(system: SourceSystem, contract: Contract) -> dg.AssetsDefinition:
+    key = dg.AssetKey(["raw", contract.name])
+
+    @dg.asset(
+        key=key,
+        group_name="raw",
+        description=f"{contract.title_zh} / {contract.title_en}: {contract.grain}.",
+        kinds={system.kind, "ducklake"},
+        owners=[f"team:{contract.owner}"] if contract.owner else None,
+        tags={"city": system.city, "system": system.system},
+        pool=WRITER_POOL,
+        check_specs=[
+            dg.AssetCheckSpec(WHOLE, asset=key, description="Every delivery could be read; refused ones are listed.")
+        ],
+        metadata={
+            "dagster/column_schema": _columns(contract),
+            "source": f"{system.title_zh} / {system.title_en}",
+            "sharing": contract.sharing_type,
+            "grade": contract.data_grade,
+        },
+        retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
+    )
+    def asset(
+        context: dg.AssetExecutionContext, config: LandingConfig, lake: LakeResource
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+        result = land(
+            lake.settings, system, contract.name, contract, progress=context.log.info, since=config.since or None
+        )
+        yield dg.MaterializeResult(asset_key=key, metadata=_metadata(lake, contract, result))
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=WHOLE,
+            passed=not result.refusals,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"refused": dg.MetadataValue.md(_refusals(result))} if result.refusals else {},
+        )
+
+    return asset
+
+
+def _columns(contract: Contract) -> dg.TableSchema:
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                f.name,
+                f.physical_type,
+                description=f"{f.name_zh} / {f.name_en}",
+                constraints=dg.TableColumnConstraints(nullable=not f.is_required),
+            )
+            for f in contract.fields
+        ]
+    )
+
+
+def _metadata(lake: LakeResource, contract: Contract, result: LandingResult) -> dict[str, dg.MetadataValue]:
+    counts = result.counts
+    total, rows = preview(lake.settings, contract)
+    return {
+        "dagster/row_count": dg.MetadataValue.int(total),
+        "deliveries": dg.MetadataValue.int(counts.delivery_count),
+        "rows fetched": dg.MetadataValue.int(counts.fetched_count),
+        "rows held already": dg.MetadataValue.int(counts.repeated_count),
+        "rows read": dg.MetadataValue.int(counts.read_count),
+        "rows accepted": dg.MetadataValue.int(counts.accepted_count),
+        "rows quarantined": dg.MetadataValue.int(counts.quarantined_count),
+        "rows gone at the source": dg.MetadataValue.int(counts.deleted_count),
+        "preview": dg.MetadataValue.md(rows),
+    }
+
+
+def _refusals(result: LandingResult) -> str:
+    return "\n".join(f"- `{refusal.uri}`: {refusal.problem}" for refusal in result.refusals)

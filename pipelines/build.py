@@ -1,0 +1,167 @@
+"""Building `core` and `indicator` with dbt: where the project is, what dbt is told, what has been built.
+
+dbt runs as its own process under the writer's turn, because it opens the lake itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from catalog.contract import load_contracts
+from pipelines.landing.tables import ensure_tables
+from warehouse.errors import GridLakeError
+from warehouse.lake import attachment, open_lake, transact
+from warehouse.settings import PROJECT_ROOT, Settings
+
+DBT_PROJECT = PROJECT_ROOT / "dbt"
+_INPUTS = ("*.sql", "*.yml", "*.csv")
+
+
+class BuildError(GridLakeError):
+    """The models cannot be built."""
+
+
+@dataclass(frozen=True)
+class BuildState:
+    """Up to which landing, and from which text of the models, the lake is built."""
+
+    load_seq: int
+    models_hash: str
+
+
+def dbt_environment(settings: Settings) -> dict[str, str]:
+    """The variables that dbt's profile and the models read."""
+    lake = attachment(settings)
+    return {
+        "GRIDLAKE_CITY": settings.city,
+        "GRIDLAKE_DBT_ATTACH_PATH": lake.target,
+        "GRIDLAKE_DBT_DATA_PATH": lake.data_path,
+        "GRIDLAKE_DBT_META": "WAL" if lake.is_sqlite else "",
+        "GRIDLAKE_DBT_MEMORY": settings.memory,
+        "GRIDLAKE_DBT_THREADS": str(settings.threads or os.cpu_count() or 1),
+        "GRIDLAKE_DBT_SPILL": str(settings.home_path / "spill"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "PYTHONPATH": str(PROJECT_ROOT),
+    }
+
+
+def dbt_executable() -> str:
+    """dbt of this environment, wherever the shell's PATH points."""
+    return str(Path(sys.executable).with_name("dbt"))
+
+
+def target_path(settings: Settings) -> Path:
+    """Where dbt keeps its manifest and results for this lake."""
+    return settings.home_path / "dbt"
+
+
+def models_hash(folder: Path = DBT_PROJECT) -> str:
+    """A hash over all that shapes the built tables: models, macros, seeds and their settings."""
+    digest = hashlib.sha256()
+    for path in sorted(p for pattern in _INPUTS for p in folder.rglob(pattern)):
+        relative = path.relative_to(folder).as_posix()
+        if not relative.startswith(("target/", "logs/", "dbt_packages/")):
+            digest.update(relative.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def ensure_manifest(settings: Settings) -> Path:
+    """dbt's manifest for the models as they are now; parsed again only when their text has changed.
+
+    Raises:
+        BuildError: dbt cannot parse the project; the message is dbt's.
+    """
+    target = target_path(settings)
+    manifest, mark = target / "manifest.json", target / "models_hash"
+    current = f"{settings.city} {models_hash()}"
+    if manifest.exists() and mark.exists() and mark.read_text() == current:
+        return manifest
+    run_dbt(settings, ["parse", "--no-partial-parse"])
+    mark.write_text(current)
+    return manifest
+
+
+def run_dbt(settings: Settings, arguments: list[str], environment: Mapping[str, str] | None = None) -> None:
+    """Run one dbt command.
+
+    Raises:
+        BuildError: dbt failed; the message holds the end of what it printed.
+    """
+    target = target_path(settings)
+    target.mkdir(parents=True, exist_ok=True)
+    command = [dbt_executable(), *arguments, "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    command += ["--target-path", str(target), "--log-path", str(target / "logs")]
+    done = subprocess.run(  # noqa: S603  the command is ours, not a user's text
+        command,
+        env={**os.environ, **dbt_environment(settings), **(environment or {})},
+        capture_output=True,
+        text=True,
+        cwd=PROJECT_ROOT,
+        check=False,
+    )
+    if done.returncode:
+        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
+        raise BuildError(
+            f"dbt {arguments[0]} failed:\n{tail}", where=str(DBT_PROJECT), fix="correct the model named above"
+        )
+
+
+def prepare(settings: Settings) -> None:
+    """Create the tables of every contract of the city, so that models find also what nobody has delivered yet."""
+    contracts = load_contracts(settings.city)
+    with open_lake(settings) as connection:
+        present = set(
+            connection.execute(
+                "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = 'lake'"
+            ).fetchall()
+        )
+        missing = [c for c in contracts.values() if not {(f"raw.{c.name}",), (f"quarantine.{c.name}",)} <= present]
+
+        def create(lake: duckdb.DuckDBPyConnection) -> None:
+            for contract in missing:
+                ensure_tables(lake, contract)
+
+        if missing:
+            transact(connection, settings, create, message="tables of new contracts")
+
+
+def current_state(connection: duckdb.DuckDBPyConnection) -> BuildState:
+    """What a build started now would be built from."""
+    ((sequence,),) = connection.execute("SELECT coalesce(max(load_seq), 0) FROM lake.ops.load").fetchall()
+    return BuildState(int(sequence), models_hash())
+
+
+def built_state(connection: duckdb.DuckDBPyConnection) -> BuildState | None:
+    """What the last successful build was built from; None before the first."""
+    row = connection.execute("SELECT load_seq, models_hash FROM lake.ops.build").fetchone()
+    return BuildState(int(row[0]), str(row[1])) if row else None
+
+
+def is_build_due(settings: Settings) -> bool:
+    """Whether rows have landed, or models have changed, since the last successful build."""
+    with open_lake(settings) as connection:
+        return built_state(connection) != current_state(connection)
+
+
+def record_build(settings: Settings, state: BuildState) -> None:
+    """Remember what was built from; `state` was taken before the build began."""
+
+    def write(lake: duckdb.DuckDBPyConnection) -> None:
+        lake.execute("DELETE FROM lake.ops.build")
+        lake.execute(
+            "INSERT INTO lake.ops.build VALUES (?, ?, ?)",
+            [state.load_seq, state.models_hash, datetime.now(UTC).replace(tzinfo=None)],
+        )
+
+    with open_lake(settings) as connection:
+        if built_state(connection) != state:
+            transact(connection, settings, write, message="built")

@@ -1,0 +1,239 @@
+"""The `gridlake` command: what a steward or an operator types. Each command says what it did, with counts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.csv
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from warehouse.errors import GridLakeError
+from warehouse.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="A city's lakehouse: land, build, check, ask.")
+contracts_app = typer.Typer(no_args_is_help=True, help="The data contracts.")
+app.add_typer(contracts_app, name="contracts")
+out = Console()
+err = Console(stderr=True)
+
+
+class Format(StrEnum):
+    """How rows are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show an error as one message instead of a traceback, and end with status 1."""
+    try:
+        yield
+    except GridLakeError as error:
+        err.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+@app.command()
+def run(
+    source: Annotated[list[str] | None, typer.Option(help="Only this source system; may be repeated.")] = None,
+    since: Annotated[str | None, typer.Option(help="Pull again from this cursor value, e.g. 2026-01-01.")] = None,
+    full_refresh: Annotated[bool, typer.Option(help="Build all tables anew from what landed.")] = False,
+    build: Annotated[bool, typer.Option(help="Build and check after landing.")] = True,
+) -> None:
+    """Land what is new, build what is due, check it."""
+    with told():
+        _run(load_settings(), source or [], since=since, full_refresh=full_refresh, build=build)
+
+
+@app.command()
+def demo() -> None:
+    """Start the made-up city's source systems, run the city once, stop them."""
+    from pipelines.demo_city.servers import demo_city
+
+    with told():
+        settings = load_settings(city="demo")
+        out.print(f"The made-up city lives in {settings.home_path}", soft_wrap=True)
+        with demo_city(settings.home_path) as environment:
+            os.environ.update(environment)
+            _run(load_settings(city="demo"), [], since=None, full_refresh=False, build=True)
+
+
+def _run(settings: Settings, systems: list[str], *, since: str | None, full_refresh: bool, build: bool) -> None:
+    from pipelines.run import run_city
+    from pipelines.source import SourceError, load_sources
+
+    known = [s.system for s in load_sources(settings.city)]
+    unknown = sorted(set(systems) - set(known))
+    if unknown:
+        raise SourceError("there is no such source", where="--source", value=unknown[0], fix=f"use one of {known}")
+    _show_progress()
+    report = run_city(settings, systems=systems, since=since, full_refresh=full_refresh, build=build)
+    table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined", "in raw")))
+    for row in report.landed:
+        counts = ("deliveries", "rows read", "rows accepted", "rows quarantined", "dagster/row_count")
+        table.add_row(str(row["data set"]), *(f"{row.get(name, 0):,}" for name in counts))
+    out.print(table)
+    out.print(
+        "core and indicator were built and checked" if report.is_built else "nothing new: nothing had to be built"
+    )
+    for check in report.failed_checks:
+        out.print(f"check failed: {check}", style="yellow", markup=False, soft_wrap=True)
+    for refusal in report.refused:
+        err.print(f"delivery refused: {refusal}", style="red", markup=False, soft_wrap=True)
+    out.print(f"{report.seconds:.1f} s")
+    if report.refused:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status() -> None:
+    """Show what has landed, how fresh it is, and what fails."""
+    from pipelines.status import status as status_of
+
+    with told():
+        report = status_of(load_settings())
+    table = Table(
+        "data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined")), "last landed (UTC)"
+    )
+    for d in report.datasets:
+        counts = (d.delivery_count, d.read_count, d.accepted_count, d.quarantined_count)
+        landed = f"{d.loaded_at:%Y-%m-%d %H:%M}" if d.loaded_at else "never"
+        table.add_row(f"{d.dataset}\n{d.title}", *(f"{count:,}" for count in counts), landed)
+    out.print(table)
+    built = Table("table", _right("rows"))
+    for name, count in report.tables:
+        built.add_row(name, f"{count:,}")
+    out.print(built)
+    out.print("A build is due: `gridlake run`" if report.is_build_due else "All that has landed is built.")
+    for result in report.failing:
+        line = f"{result.severity}: {result.layer}.{result.dataset} {result.rule}: {result.message}"
+        out.print(line, style="red" if result.severity == "error" else "yellow", markup=False, soft_wrap=True)
+    out.print(f"{len(report.failing)} checks fail")
+
+
+@app.command()
+def sources() -> None:
+    """List the city's source systems and their data sets."""
+    from pipelines.source import load_sources
+
+    with told():
+        systems = load_sources(load_settings().city)
+    table = Table("system", "kind", "data set", "from", "schedule")
+    for system in systems:
+        for entry in system.datasets:
+            table.add_row(
+                f"{system.system}\n{system.title_zh} / {system.title_en}",
+                system.kind,
+                entry.dataset,
+                entry.path or entry.table,
+                system.schedule or "",
+            )
+    out.print(table)
+    count = sum(len(system.dataset_names) for system in systems)
+    out.print(f"{len(systems)} source systems, {count} data sets")
+
+
+@app.command()
+def query(
+    sql: Annotated[str, typer.Argument(help="One reading statement; tables are schema.table.")],
+    output: Annotated[Format, typer.Option("--format", help="How to print the rows.")] = Format.table,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 1000,
+) -> None:
+    """Ask the lake; nothing can be changed and nothing outside the lake can be read."""
+    from warehouse.query import IS_CUT
+    from warehouse.query import query as run_query
+
+    with told():
+        rows = run_query(load_settings(), sql, limit)
+    _print_rows(rows, output)
+    is_cut = (rows.schema.metadata or {}).get(IS_CUT) == b"true"
+    err.print(f"{rows.num_rows} rows" + (" (there are more: raise --limit)" if is_cut else ""))
+
+
+def _print_rows(rows: pa.Table, output: Format) -> None:
+    if output is Format.csv:
+        pa.csv.write_csv(rows, pa.PythonFile(sys.stdout.buffer, mode="w"))
+        return
+    if output is Format.json:
+        sys.stdout.write(json.dumps(rows.to_pylist(), ensure_ascii=False, default=str, indent=1) + "\n")
+        return
+    table = Table(*rows.column_names)
+    for row in rows.to_pylist():
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    out.print(table)
+
+
+@app.command()
+def maintain() -> None:
+    """Merge small files, expire old snapshots, remove orphan files that are old enough."""
+    from dataclasses import asdict
+
+    from warehouse.maintenance import maintain as run_maintenance
+
+    with told():
+        report = run_maintenance(load_settings(), progress=lambda line: out.print(line, markup=False))
+    for name, count in asdict(report).items():
+        if name != "failed":
+            out.print(f"{name.replace('_', ' ')}: {count:,}")
+    for step in report.failed:
+        err.print(f"given up: {step}", style="red", markup=False, soft_wrap=True)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@contracts_app.command("check")
+def contracts_check(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of contracts; default catalog/contracts.")] = None,
+) -> None:
+    """Report every fault of every contract at once."""
+    from catalog.check import check_contracts
+    from catalog.contract import CONTRACTS, contract_files
+
+    chosen = folder or CONTRACTS
+    with told():
+        faults = check_contracts(chosen)
+    for fault in faults:
+        err.print(str(fault), style="red", markup=False, soft_wrap=True)
+    out.print(f"{len(contract_files(folder=chosen))} contracts checked, {len(faults)} faults")
+    if faults:
+        raise typer.Exit(1)
+
+
+@contracts_app.command("generate")
+def contracts_generate() -> None:
+    """Write dbt/models/sources.yml from the contracts."""
+    from catalog.generate import SOURCES, generate
+
+    with told():
+        has_changed = generate()
+    out.print(f"{SOURCES.name} {'written' if has_changed else 'was up to date'}")
+
+
+def _right(name: str) -> Column:
+    return Column(name, justify="right")
+
+
+def _show_progress() -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("gridlake")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+if __name__ == "__main__":
+    app()

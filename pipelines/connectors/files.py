@@ -1,0 +1,194 @@
+"""Files dropped into a folder: which are new, whether they arrived whole, and which can be read together.
+
+A file is taken once by its path and content; a changed file is a new delivery. Files with the same header
+are read as one batch, because thousands of small files one by one would cost thousands of scans.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.connectors.csv_reader import CsvReader
+from pipelines.connectors.json_reader import JsonReader
+from pipelines.connectors.reader import Reader, SourceFile
+from pipelines.connectors.tabular_reader import ParquetReader, WorkbookReader
+from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery
+from pipelines.source import DatasetSource, SourceError
+
+log = logging.getLogger(__name__)
+
+# A batch is bounded so that a long first load shows progress and a kill loses little.
+BATCH_BYTES = 4 << 30
+_CAPTURE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
+READERS: dict[str, Reader] = {
+    "csv": CsvReader(),
+    "ndjson": JsonReader(),
+    "json": JsonReader(),
+    "geojson": JsonReader(),
+    "parquet": ParquetReader(),
+    "xlsx": WorkbookReader(),
+}
+
+
+def find(entry: DatasetSource, root: Path) -> list[SourceFile]:
+    """All files of a data set below `root`, by path, not yet read.
+
+    Raises:
+        SourceError: the folder is not there.
+    """
+    if not root.is_dir():
+        raise SourceError(
+            "the folder of source files is not there",
+            where=entry.dataset,
+            value=str(root),
+            fix="set GRIDLAKE_DATA to the folder of the city's files",
+        )
+    pattern = path_pattern(entry.path)
+    glob = _CAPTURE.sub("*", entry.path)
+    found = []
+    for path in sorted(root.glob(glob)):
+        relative = path.relative_to(root).as_posix()
+        match = pattern.fullmatch(relative)
+        if match is None or not path.is_file() or any(fnmatch(relative, skipped) for skipped in entry.exclude):
+            continue
+        status = path.stat()
+        captures = tuple(sorted(match.groupdict().items()))
+        found.append(SourceFile(path, Delivery(relative, "", status.st_size, status.st_mtime_ns, captures)))
+    return found
+
+
+def path_pattern(template: str) -> re.Pattern[str]:
+    """The regular expression of a path template: `*` and `{name}` stay within one path part."""
+    parts = []
+    for piece in re.split(r"(\{[a-z_][a-z0-9_]*\}|\*\*/|\*|\?)", template):
+        if piece == "**/":
+            parts.append("(?:.*/)?")
+        elif piece == "*":
+            parts.append("[^/]*")
+        elif piece == "?":
+            parts.append("[^/]")
+        elif _CAPTURE.fullmatch(piece):
+            parts.append(f"(?P<{piece[1:-1]}>[^/]+?)")
+        else:
+            parts.append(re.escape(piece))
+    return re.compile("".join(parts))
+
+
+def new_files(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, root: Path) -> list[SourceFile]:
+    """The files the lake does not hold yet, with their content hash.
+
+    A file whose path, size and modification time are those of a landed delivery is not read again.
+    """
+    found = find(entry, root)
+    known = connection.execute(
+        "SELECT uri, size_bytes, modified_ns, content_hash FROM lake.ops.load WHERE dataset = ?", [entry.dataset]
+    ).fetchall()
+    unchanged = {(uri, size, modified) for uri, size, modified, _ in known}
+    landed = {(uri, digest) for uri, _, _, digest in known}
+    candidates = [f for f in found if (f.delivery.uri, f.delivery.size_bytes, f.delivery.modified_ns) not in unchanged]
+    with ThreadPoolExecutor() as pool:
+        digests = list(pool.map(_digest, [f.path for f in candidates]))
+    hashed = [
+        replace(f, delivery=replace(f.delivery, content_hash=d)) for f, d in zip(candidates, digests, strict=True)
+    ]
+    return [f for f in hashed if (f.delivery.uri, f.delivery.content_hash) not in landed]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def verify_whole(files: list[SourceFile]) -> tuple[list[SourceFile], list[tuple[SourceFile, str]]]:
+    """The files that arrived whole, with their decompressed size; and those that did not, with the problem.
+
+    DuckDB reads a truncated gzip file without an error and returns fewer rows, hence this pass.
+    """
+    whole: list[SourceFile] = []
+    broken: list[tuple[SourceFile, str]] = []
+    with ThreadPoolExecutor() as pool:
+        for file, (size, problem) in zip(files, pool.map(_drain, files), strict=True):
+            if problem:
+                broken.append((file, f"{problem}. Fix: ask the provider to deliver it again"))
+            else:
+                whole.append(replace(file, content_bytes=size))
+    return whole, broken
+
+
+def _drain(file: SourceFile) -> tuple[int, str | None]:
+    if file.delivery.size_bytes == 0:
+        return 0, "the file is empty"
+    if file.compression is None:
+        return file.delivery.size_bytes, None
+    buffer = bytearray(1 << 20)
+    size = 0
+    try:
+        with pa.input_stream(str(file.path), compression=file.compression) as stream:
+            while count := stream.readinto(buffer):
+                size += count
+    except (OSError, pa.ArrowInvalid) as error:
+        return size, f"the {file.compression} file is cut off or damaged ({error})"
+    return size, None
+
+
+def batches(
+    connection: duckdb.DuckDBPyConnection, entry: DatasetSource, root: Path, spool: Path, wanted: frozenset[str]
+) -> Iterator[Batch | Refusal]:
+    """The new files of a data set as batches of one header each; what cannot be read at all as refusals."""
+    whole, broken = verify_whole(new_files(connection, entry, root))
+    for file, problem in broken:
+        yield Refusal(entry.dataset, file.delivery.uri, problem)
+    if whole:
+        megabytes = sum(f.delivery.size_bytes for f in whole) / 1e6
+        log.info("%s: %d new files, %.1f MB", entry.dataset, len(whole), megabytes)
+    reader = READERS[entry.format]
+    for part in _parts(whole):
+        groups, problems = reader.group(entry, part)
+        for file, problem in problems:
+            yield Refusal(entry.dataset, file.delivery.uri, problem)
+        for group in groups:
+            yield from _open(lambda part: reader.open(connection, entry, part, spool, wanted), entry.dataset, group)
+
+
+def _open(
+    open_files: Callable[[list[SourceFile]], Batch], dataset: str, files: list[SourceFile]
+) -> Iterator[Batch | Refusal]:
+    """One batch, or, where the files cannot be read together, those of its halves, down to the bad file."""
+
+    def halves() -> Iterator[Batch | Refusal]:
+        middle = len(files) // 2
+        yield from _open(open_files, dataset, files[:middle])
+        yield from _open(open_files, dataset, files[middle:])
+
+    try:
+        batch = open_files(files)
+    except UnreadableDelivery as error:
+        if len(files) > 1:
+            yield from halves()
+        else:
+            yield Refusal(dataset, files[0].delivery.uri, error.problem)
+        return
+    yield replace(batch, halves=halves if len(files) > 1 else None)
+
+
+def _parts(files: list[SourceFile]) -> Iterator[list[SourceFile]]:
+    part: list[SourceFile] = []
+    size = 0
+    for file in files:
+        if part and size + file.delivery.size_bytes > BATCH_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(file)
+        size += file.delivery.size_bytes
+    if part:
+        yield part

@@ -1,0 +1,288 @@
+"""Writing a staged batch: rows, quarantine, load records and watermark in one lake transaction."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from catalog.contract import Contract
+from pipelines.landing.batch import UnreadableDelivery
+from pipelines.landing.changes import mark_repeated, position_of, vanished
+from pipelines.landing.stage import DELIVERIES, REPEATED, STAGED, UNREADABLE, Staged
+from pipelines.landing.tables import ensure_tables
+from pipelines.source import Cursor, SourceSystem
+from warehouse.errors import LakeError
+from warehouse.identifiers import literal, quoted
+from warehouse.lake import next_load_seq, transact
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one batch, or one data set, brought. `read = accepted + quarantined`, `fetched = read + repeated`."""
+
+    delivery_count: int = 0
+    fetched_count: int = 0
+    repeated_count: int = 0
+    read_count: int = 0
+    accepted_count: int = 0
+    quarantined_count: int = 0
+    deleted_count: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The numbers and times that one landing transaction stamps on its rows."""
+
+    load_seq: int
+    started_at: datetime
+    loaded_at: datetime
+
+    @property
+    def stamp(self) -> str:
+        """The two stamp columns as a select list."""
+        return f"{self.load_seq} AS _load_seq, CAST({literal(self.loaded_at.isoformat())} AS TIMESTAMP) AS _loaded_at"
+
+
+def commit(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    system: SourceSystem,
+    staged: Staged,
+    *,
+    cursor: Cursor | None,
+    may_be_empty: bool,
+    started_at: datetime,
+) -> Counts:
+    """Write what is staged. Returns counts without a delivery, and writes nothing, where nothing is new.
+
+    Raises:
+        LakeError: another run pulled the same data set meanwhile; nothing was written.
+        UnreadableDelivery: a whole table came empty although the lake holds rows of it.
+    """
+    contract, batch = staged.contract, staged.batch
+    _collect_unreadable(connection, staged)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE {REPEATED} (row BIGINT)")
+    if batch.mode == "whole_table":
+        _refuse_emptied(connection, staged, may_be_empty=may_be_empty)
+    if batch.mode != "append":
+        mark_repeated(connection, staged, cursor)
+    _summarise(connection, staged)
+    watermark = _cursor_end(connection, cursor)
+
+    def work(lake: duckdb.DuckDBPyConnection) -> Counts:
+        ensure_tables(lake, contract)
+        if batch.mode != "append" and position_of(lake, system.system, contract.name) != batch.position:
+            raise LakeError("another run landed this data set meanwhile", where=contract.name, fix="run it again")
+        # Another run may have landed some of the files while this one was reading them.
+        lake.execute(
+            f"CREATE OR REPLACE TEMP TABLE landing_now AS SELECT * FROM {DELIVERIES}"
+            " WHERE delivery_id NOT IN (SELECT delivery_id FROM lake.ops.load WHERE dataset = ?)",
+            [contract.name],
+        )
+        moment = Moment(next_load_seq(lake), started_at, datetime.now(UTC).replace(tzinfo=None))
+        _insert_rows(lake, contract, moment)
+        deleted = _insert_tombstones(lake, staged, moment) if batch.mode == "whole_table" else 0
+        counts = _totals(lake, deleted)
+        if counts.delivery_count:
+            _record(lake, settings, system, staged, moment, watermark)
+            _move_watermark(lake, system.system, contract.name, watermark, moment)
+        return counts
+
+    if not _has_news(connection, staged):
+        ((fetched,),) = connection.execute(f"SELECT coalesce(sum(fetched_count), 0) FROM {DELIVERIES}").fetchall()
+        return Counts(fetched_count=int(fetched), repeated_count=int(fetched))
+    return transact(connection, settings, work, message=f"land {contract.name}: {batch.deliveries[0].uri}")
+
+
+def _refuse_emptied(connection: duckdb.DuckDBPyConnection, staged: Staged, *, may_be_empty: bool) -> None:
+    """An emptied table is more often a broken source than a city without rows."""
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {STAGED}").fetchall()
+    if count == 0 and staged.batch.position and not may_be_empty:
+        raise UnreadableDelivery(
+            "the table is empty although the lake holds rows of it. Fix: check the source; if it is right,"
+            " set `may_be_empty: true` in the source file"
+        )
+
+
+def _collect_unreadable(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """Keep the rows the reader could not split; `readable_before` places the readable ones around them."""
+    found = staged.batch.unreadable(connection)
+    nothing = "SELECT 0 AS _file, 0 AS record, '' AS text, '' AS problem WHERE false"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {UNREADABLE} AS SELECT *,"
+        " record - row_number() OVER (PARTITION BY _file ORDER BY record) AS readable_before"
+        f" FROM ({found or nothing})"
+    )
+
+
+def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """One row a delivery: its identity and what was counted of it."""
+    deliveries = staged.batch.deliveries
+    dataset = staged.contract.name
+    connection.register(
+        "delivery_list",
+        pa.table(
+            {
+                "_file": pa.array(range(len(deliveries)), pa.int32()),
+                "delivery_id": [d.delivery_id(dataset) for d in deliveries],
+                "uri": [d.uri for d in deliveries],
+                "content_hash": [d.content_hash for d in deliveries],
+                "size_bytes": pa.array([d.size_bytes for d in deliveries], pa.int64()),
+                "modified_ns": pa.array([d.modified_ns for d in deliveries], pa.int64()),
+            }
+        ),
+    )
+    fixes = _count_bits("_fixed", staged.fix_labels)
+    warnings = _count_bits("_warned", tuple(c.rule for c in staged.compiled.warnings))
+    if staged.batch.mode == "append":
+        is_repeated, joined = "false", ""
+    else:
+        is_repeated, joined = "p.row IS NOT NULL", f"LEFT JOIN {REPEATED} p ON p.row = s.rowid"
+    connection.execute(f"""
+        CREATE OR REPLACE TEMP TABLE {DELIVERIES} AS
+        SELECT l.*, coalesce(first_row, 0) AS first_row, coalesce(n, 0) + unreadable_count AS fetched_count,
+               coalesce(repeated, 0) AS repeated_count, coalesce(accepted, 0) AS accepted_count,
+               coalesce(refused, 0) + unreadable_count AS quarantined_count,
+               coalesce(fixes, '{{}}') AS fix_counts, coalesce(warnings, '{{}}') AS warning_counts
+        FROM delivery_list l
+        LEFT JOIN (
+            SELECT s._file, min(s.rowid) AS first_row, count(*) AS n,
+                   count(*) FILTER ({is_repeated}) AS repeated,
+                   count(*) FILTER (_broken IS NULL AND NOT ({is_repeated})) AS accepted,
+                   count(*) FILTER (_broken IS NOT NULL AND NOT ({is_repeated})) AS refused,
+                   {fixes} AS fixes, {warnings} AS warnings
+            FROM {STAGED} s {joined} GROUP BY s._file
+        ) c ON c._file = l._file
+        CROSS JOIN LATERAL (SELECT count(*) AS unreadable_count FROM {UNREADABLE} u WHERE u._file = l._file) u
+    """)
+    connection.unregister("delivery_list")
+
+
+def _count_bits(mask: str, labels: tuple[str, ...]) -> str:
+    """A JSON object `{label: rows with that bit}` as an aggregate."""
+    if not labels:
+        return "'{}'"
+    pairs = ", ".join(f"{literal(label)}, count(*) FILTER ({mask} & {1 << n} <> 0)" for n, label in enumerate(labels))
+    return f"CAST(json_object({pairs}) AS VARCHAR)"
+
+
+def _cursor_end(connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> str | None:
+    if cursor is None:
+        return None
+    ((end,),) = connection.execute(f"SELECT CAST(max({quoted(cursor.field)}) AS VARCHAR) FROM {STAGED}").fetchall()
+    return None if end is None else str(end)
+
+
+def _has_news(connection: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
+    if staged.batch.mode == "append":
+        return True
+    ((new,),) = connection.execute(
+        f"SELECT coalesce(sum(accepted_count + quarantined_count), 0) FROM {DELIVERIES}"
+    ).fetchall()
+    if new or staged.batch.mode == "changes" or not staged.batch.position:
+        return bool(new)
+    ((gone,),) = connection.execute(f"SELECT count(*) FROM ({vanished(staged)})").fetchall()
+    return bool(gone)
+
+
+def _insert_rows(lake: duckdb.DuckDBPyConnection, contract: Contract, moment: Moment) -> None:
+    fields = ", ".join(quoted(f.name) for f in contract.fields)
+    ((has_unreadable,),) = lake.execute(f"SELECT count(*) > 0 FROM {UNREADABLE}").fetchall()
+    ((has_repeated,),) = lake.execute(f"SELECT count(*) > 0 FROM {REPEATED}").fetchall()
+    ordinal = "s.rowid - d.first_row + 1"
+    if has_unreadable:
+        ordinal += f" + (SELECT count(*) FROM {UNREADABLE} u WHERE u._file = s._file AND u.readable_before < {ordinal})"
+    rows = f"FROM {STAGED} s JOIN landing_now d ON d._file = s._file"
+    if has_repeated:
+        rows += f" ANTI JOIN {REPEATED} p ON p.row = s.rowid"
+    lake.execute(
+        f"INSERT INTO lake.raw.{contract.name}"
+        f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
+        f" SELECT {fields}, _extra, d.delivery_id, {ordinal}, {moment.stamp}, false {rows} WHERE s._broken IS NULL"
+    )
+    lake.execute(
+        f"INSERT INTO lake.quarantine.{contract.name}"
+        " (original, broken_rules, _delivery_id, _source_row, _load_seq, _loaded_at)"
+        f" SELECT _original, _broken, d.delivery_id, {ordinal}, {moment.stamp} {rows} WHERE s._broken IS NOT NULL"
+        " UNION ALL SELECT CAST(json_object('line', text, 'problem', problem) AS VARCHAR), ['unreadable'],"
+        f" d.delivery_id, u.record, {moment.stamp} FROM {UNREADABLE} u JOIN landing_now d ON d._file = u._file"
+    )
+
+
+def _insert_tombstones(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: Moment) -> int:
+    """Mark the keys that are gone at the source; the rows themselves stay, `raw` only ever grows."""
+    dataset = staged.contract.name
+    fields = ", ".join(quoted(f.name) for f in staged.contract.fields)
+    ((delivery_id,),) = lake.execute(f"SELECT delivery_id FROM {DELIVERIES}").fetchall()
+    rows = lake.execute(
+        f"INSERT INTO lake.raw.{dataset}"
+        f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
+        f" SELECT {fields}, _extra, ?, NULL, {moment.stamp}, true FROM ({vanished(staged)})",
+        [delivery_id],
+    ).fetchall()
+    return int(rows[0][0])
+
+
+def _totals(lake: duckdb.DuckDBPyConnection, deleted: int) -> Counts:
+    (row,) = lake.execute(
+        "SELECT count(*), coalesce(sum(fetched_count), 0), coalesce(sum(repeated_count), 0),"
+        " coalesce(sum(accepted_count + quarantined_count), 0), coalesce(sum(accepted_count), 0),"
+        " coalesce(sum(quarantined_count), 0) FROM landing_now"
+    ).fetchall()
+    deliveries, fetched, repeated, read, accepted, quarantined = (int(value) for value in row)
+    return Counts(deliveries, fetched, repeated, read, accepted, quarantined, deleted)
+
+
+def _record(
+    lake: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    system: SourceSystem,
+    staged: Staged,
+    moment: Moment,
+    watermark: str | None,
+) -> None:
+    """One row a delivery in `ops.load`; the unknown columns are those that `_extra` kept."""
+    missing = "[" + ", ".join(literal(name) for name in staged.missing_columns) + "]"
+    lake.execute(
+        f"""
+        INSERT INTO lake.ops.load
+        SELECT delivery_id, ?, ?, ?, ?, uri, content_hash, size_bytes, modified_ns, fetched_count, repeated_count,
+               accepted_count + quarantined_count, accepted_count, quarantined_count, fix_counts, warning_counts,
+               coalesce(e.names, []), CAST({missing} AS VARCHAR[]), ?, ?, ?, ?, ?
+        FROM landing_now d
+        LEFT JOIN (
+            SELECT _file, list(DISTINCT name ORDER BY name) AS names
+            FROM (SELECT _file, unnest(json_keys(_extra)) AS name FROM {STAGED} WHERE _extra IS NOT NULL)
+            GROUP BY _file
+        ) e ON e._file = d._file""",
+        [
+            settings.city,
+            system.system,
+            staged.contract.name,
+            staged.contract.version,
+            staged.batch.cursor_from,
+            watermark,
+            moment.load_seq,
+            moment.started_at,
+            moment.loaded_at,
+        ],
+    )
+
+
+def _move_watermark(
+    lake: duckdb.DuckDBPyConnection, source: str, dataset: str, watermark: str | None, moment: Moment
+) -> None:
+    if watermark is None:
+        return
+    lake.execute("DELETE FROM lake.ops.watermark WHERE source = ? AND dataset = ?", [source, dataset])
+    lake.execute(
+        "INSERT INTO lake.ops.watermark SELECT ?, ?, ?, min(delivery_id), ? FROM landing_now",
+        [source, dataset, watermark, moment.loaded_at],
+    )

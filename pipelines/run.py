@@ -1,0 +1,154 @@
+"""Running the city's jobs from the command line, through Dagster, so that every run is seen in its pages too."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.build import is_build_due
+from pipelines.jobs import BUILD
+from warehouse.errors import GridLakeError
+from warehouse.settings import Settings
+
+log = logging.getLogger("gridlake")
+
+_DAGSTER_YAML = """\
+telemetry:
+  enabled: false
+concurrency:
+  pools:
+    granularity: run
+    default_limit: 1
+"""
+
+
+class RunFailed(GridLakeError):
+    """A run did not end well; the message names what failed."""
+
+
+@dataclass(frozen=True)
+class RunReport:
+    """What a run did, for people: one line a landed data set, and what was built and found."""
+
+    landed: tuple[dict[str, object], ...]
+    refused: tuple[str, ...]
+    is_built: bool
+    failed_checks: tuple[str, ...]
+    seconds: float
+
+
+def dagster_home(settings: Settings) -> Path:
+    """The folder of Dagster's own records, with its settings written on first use."""
+    home = settings.home_path / "dagster"
+    home.mkdir(parents=True, exist_ok=True)
+    config = home / "dagster.yaml"
+    if not config.exists():
+        config.write_text(_DAGSTER_YAML, encoding="utf-8")
+    return home
+
+
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """Dagster's instance of this lake."""
+    os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
+    with dg.DagsterInstance.get() as instance:
+        yield instance
+
+
+def run_city(
+    settings: Settings,
+    *,
+    systems: Sequence[str] = (),
+    since: str | None = None,
+    full_refresh: bool = False,
+    build: bool = True,
+) -> RunReport:
+    """Land what is new (of some systems), then build and check if anything is due.
+
+    Raises:
+        RunFailed: a step failed; what other steps had finished stays.
+    """
+    from pipelines.definitions import definitions  # reads all sources and dbt's manifest
+
+    started = time.monotonic()
+    defs = definitions(settings)
+    with dagster_instance(settings) as instance:
+        landed: list[dict[str, object]] = []
+        refused: list[str] = []
+        failed_checks: list[str] = []
+        failures: list[str] = []
+        for name in [f"land_{system}" for system in systems] or ["land"]:
+            result = _execute(defs, name, instance, _landing_config(defs, name, since))
+            landed += _landed(result)
+            refused += _refused(result)
+            failed_checks += _failed_checks(result)
+            failures += _failures(result)
+        is_due = build and (full_refresh or is_build_due(settings))
+        if is_due and not failures:
+            config = {"ops": {"models": {"config": {"full_refresh": full_refresh}}}}
+            result = _execute(defs, BUILD, instance, config)
+            failed_checks += _failed_checks(result)
+            failures += _failures(result)
+    if failures:
+        raise RunFailed("the run failed:\n  " + "\n  ".join(failures), fix="see the run in Dagster: `make up`")
+    seconds = time.monotonic() - started
+    return RunReport(tuple(landed), tuple(refused), is_due, tuple(failed_checks), seconds)
+
+
+def _execute(
+    defs: dg.Definitions, name: str, instance: dg.DagsterInstance, config: Mapping[str, object]
+) -> dg.ExecuteInProcessResult:
+    quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+    job = defs.resolve_job_def(name)
+    return job.execute_in_process(run_config={**quiet, **config}, instance=instance, raise_on_error=False)
+
+
+def _landing_config(defs: dg.Definitions, name: str, since: str | None) -> dict[str, object]:
+    if not since:
+        return {}
+    nodes = [node.name for node in defs.resolve_job_def(name).nodes if node.name.startswith("raw__")]
+    return {"ops": {node: {"config": {"since": since}} for node in nodes}}
+
+
+def _landed(result: dg.ExecuteInProcessResult) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for event in result.get_asset_materialization_events():
+        materialization = event.step_materialization_data.materialization
+        numbers = {k: v.value for k, v in materialization.metadata.items() if isinstance(v, dg.IntMetadataValue)}
+        rows.append({"data set": materialization.asset_key.path[-1], **numbers})
+    return rows
+
+
+def _refused(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [
+        str(e.metadata["refused"].value).removeprefix("- ")
+        for e in result.get_asset_check_evaluations()
+        if not e.passed and "refused" in e.metadata
+    ]
+
+
+def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
+    return [
+        f"{e.asset_key.to_user_string()}: {e.check_name} ({e.severity.value.lower()})"
+        for e in result.get_asset_check_evaluations()
+        if not e.passed
+    ]
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    failures = []
+    for event in result.all_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            while error is not None and error.cause is not None:
+                error = error.cause
+            text = error.message.strip() if error else "failed"
+            failures.append(f"{event.step_key}: {text}")
+    return failures

@@ -1,0 +1,221 @@
+"""A source system as its YAML file describes it: where it is, how to page, which contract, which fields.
+
+Nothing is read from the environment or the network when a file is loaded: `${NAME}` stays as it is until a
+connector asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from warehouse.errors import GridLakeError
+from warehouse.settings import PROJECT_ROOT, Settings
+
+SOURCES = PROJECT_ROOT / "pipelines" / "sources"
+_VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class SourceError(GridLakeError):
+    """A source file is wrong, or a source system cannot be reached or understood."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fix(_Strict):
+    """A known-bad value that this source writes, and what stands in its place."""
+
+    field: str
+    value: str
+    replacement: str | None = None
+    reason: Annotated[str, Field(min_length=10)]
+    learned: Annotated[str, Field(min_length=5)]
+
+    @property
+    def label(self) -> str:
+        """How the count of this fix is named in the load record."""
+        return f"{self.field}: {self.value!r} -> {self.replacement!r}"
+
+
+class Cursor(_Strict):
+    """How to pull only what changed: rows whose `field` is later than the last pull less `overlap`."""
+
+    field: str
+    param: str | None = None
+    overlap: timedelta = timedelta(0)
+    format: str = "%Y-%m-%dT%H:%M:%SZ"
+    start: str | None = None
+
+
+class Paging(_Strict):
+    """How a service hands out its rows."""
+
+    style: Literal["page", "offset", "cursor", "link"]
+    page_param: str = "page"
+    size_param: str = "page_size"
+    size: Annotated[int, Field(ge=1, le=100_000)] = 500
+    first: int = 1
+    offset_param: str = "offset"
+    cursor_param: str = "cursor"
+    next_path: str = "$.next"
+    max_pages: Annotated[int, Field(ge=1)] = 100_000
+
+
+class RestConnection(_Strict):
+    """A JSON service over HTTP."""
+
+    base_url: str
+    token: str = ""
+    timeout_seconds: Annotated[float, Field(gt=0, le=600)] = 30
+    attempts: Annotated[int, Field(ge=1, le=20)] = 5
+    requests_per_second: Annotated[float, Field(gt=0)] = 10
+
+
+class DatabaseConnection(_Strict):
+    """A PostgreSQL or SQLite database, opened read-only."""
+
+    engine: Literal["postgres", "sqlite"]
+    url: str
+
+
+class FilesConnection(_Strict):
+    """A folder into which files are dropped."""
+
+    root: str
+
+
+class DatasetSource(_Strict):
+    """One data set of a source system. Which keys matter depends on the kind of the system."""
+
+    dataset: Name
+    path: str = ""
+    params: dict[str, str] = Field(default_factory=dict)
+    records: str = "$"
+    paging: Paging | None = None
+    cursor: Cursor | None = None
+    table: str = ""
+    may_be_empty: bool = False
+    exclude: tuple[str, ...] = ()
+    format: Literal["csv", "ndjson", "json", "geojson", "parquet", "xlsx"] = "csv"
+    encoding: tuple[str, ...] = ("utf-8",)
+    delimiter: str | None = None
+    sheet: int | str = 1
+    fields: dict[str, str | list[str]] = Field(default_factory=dict)
+    null_values: tuple[str, ...] = ("",)
+    fixes: tuple[Fix, ...] = ()
+
+    def source_names(self, field: str) -> list[str]:
+        """The source columns a contract field may come from, best first."""
+        named = self.fields.get(field, field)
+        return [named] if isinstance(named, str) else list(named)
+
+
+class SourceSystem(_Strict):
+    """One source system of a city: one YAML file."""
+
+    city: Name
+    system: Name
+    title_zh: str
+    title_en: str
+    owner: str
+    kind: Literal["rest", "database", "files"]
+    schedule: str | None = None
+    rest: RestConnection | None = None
+    database: DatabaseConnection | None = None
+    files: FilesConnection | None = None
+    datasets: Annotated[tuple[DatasetSource, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _has_its_block(self) -> SourceSystem:
+        if getattr(self, self.kind) is None:
+            raise ValueError(f"kind is {self.kind} but there is no block `{self.kind}`")
+        for entry in self.datasets:
+            if self.kind == "database" and not re.fullmatch(r"(\w+\.)?\w+", entry.table):
+                raise ValueError(f"{entry.dataset}: `table` must be table or schema.table")
+            if self.kind != "database" and not entry.path:
+                raise ValueError(f"{entry.dataset}: `path` is missing")
+        return self
+
+    @property
+    def dataset_names(self) -> list[str]:
+        """Names of the data sets, each once, in file order (a data set may have several entries)."""
+        return list(dict.fromkeys(entry.dataset for entry in self.datasets))
+
+
+def load_source(path: Path) -> SourceSystem:
+    """Read one source file.
+
+    Raises:
+        SourceError: the file is not YAML or not a source; the message names the place and the value.
+    """
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return SourceSystem.model_validate(document)
+    except yaml.YAMLError as error:
+        raise SourceError(f"is not readable YAML: {error}", where=str(path), fix="correct the file") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "file"
+        raise SourceError(
+            f"{place}: {first['msg']}", where=str(path), value=first.get("input"), fix=f"correct {place}"
+        ) from None
+
+
+def load_sources(city: str, folder: Path = SOURCES) -> list[SourceSystem]:
+    """All source systems of a city, by file name.
+
+    Raises:
+        SourceError: the city has no sources, a file is wrong, or names another city than its folder.
+    """
+    paths = sorted((folder / city).glob("*.yml"))
+    if not paths:
+        cities = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.exists() else []
+        raise SourceError(
+            "there is no such city",
+            where="GRIDLAKE_CITY",
+            value=city,
+            fix=f"use one of {cities}, or add pipelines/sources/{city}/",
+        )
+    systems = [load_source(path) for path in paths]
+    for path, system in zip(paths, systems, strict=True):
+        if system.city != city or system.system != path.stem:
+            raise SourceError(
+                "city and system must be the folder's and the file's name",
+                where=str(path),
+                value=f"{system.city}/{system.system}",
+                fix="correct them or move the file",
+            )
+    return systems
+
+
+def expand(text: str, settings: Settings, *, where: str) -> str:
+    """Replace `${NAME}` and `${NAME:-default}` by the environment; GRIDLAKE_DATA is the data folder setting.
+
+    Raises:
+        SourceError: a variable without default is not set; the message names it.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match.group(1), match.group(2)
+        if name == "GRIDLAKE_DATA":
+            return str(settings.data_path)
+        found = os.environ.get(name, default)
+        if found is None:
+            raise SourceError(
+                "a variable of the source file is not set",
+                where=where,
+                value=name,
+                fix=f"set {name} in the environment",
+            )
+        return found
+
+    return _VARIABLE.sub(value, text)

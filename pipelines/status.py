@@ -1,0 +1,69 @@
+"""What state the lake is in, for people: what has landed, how fresh it is, what is refused, what fails."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from catalog.contract import load_contracts
+from pipelines.build import built_state, current_state
+from quality.results import CheckResult, latest
+from warehouse.lake import open_lake
+from warehouse.settings import Settings
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """One data set: counts over all its deliveries, and when the last of them landed."""
+
+    dataset: str
+    title: str
+    delivery_count: int
+    read_count: int
+    accepted_count: int
+    quarantined_count: int
+    loaded_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Status:
+    """The whole lake."""
+
+    datasets: tuple[DatasetStatus, ...]
+    tables: tuple[tuple[str, int], ...]
+    is_build_due: bool
+    failing: tuple[CheckResult, ...]
+
+
+def status(settings: Settings) -> Status:
+    """The state of the lake of these settings.
+
+    Raises:
+        LakeError: there is no lake yet.
+    """
+    with open_lake(settings, read_only=True) as lake:
+        loads = {
+            row[0]: row[1:]
+            for row in lake.execute(
+                "SELECT dataset, count(*), sum(read_count), sum(accepted_count), sum(quarantined_count), max(loaded_at)"
+                " FROM lake.ops.load GROUP BY dataset"
+            ).fetchall()
+        }
+        names = lake.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake'"
+            " AND schema_name IN ('core', 'indicator') AND NOT starts_with(table_name, '_') ORDER BY ALL"
+        ).fetchall()
+        tables = []
+        for schema, name in names:
+            ((count,),) = lake.execute(f'SELECT count(*) FROM lake.{schema}."{name}"').fetchall()
+            tables.append((f"{schema}.{name}", int(count)))
+        is_due = built_state(lake) != current_state(lake)
+    datasets = []
+    for contract in load_contracts(settings.city).values():
+        deliveries, read, accepted, quarantined, loaded_at = loads.get(contract.name, (0, 0, 0, 0, None))
+        title = f"{contract.title_zh} / {contract.title_en}"
+        datasets.append(
+            DatasetStatus(contract.name, title, int(deliveries), int(read), int(accepted), int(quarantined), loaded_at)
+        )
+    failing = tuple(result for result in latest(settings) if not result.is_passed)
+    return Status(tuple(datasets), tuple(tables), is_due, failing)
