@@ -38,7 +38,7 @@ bench: $(STAMP) ## Run the benchmarks; each skips with a message where its data 
 	@for bench in tests/bench/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 chaos: $(STAMP) ## Kill landing and building at random moments, then compare with an undisturbed run
-	$(BIN)/python tests/bench/chaos.py
+	PYTHONPATH=tests/integration $(BIN)/python tests/bench/chaos.py
 
 up: $(STAMP) ## Start Dagster's pages and daemon; for the made-up city its source systems too
 	$(BIN)/gridlake up

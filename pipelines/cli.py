@@ -24,8 +24,10 @@ from warehouse.settings import Settings, load_settings
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A city's lakehouse: land, build, check, ask.")
 contracts_app = typer.Typer(no_args_is_help=True, help="The data contracts.")
 app.add_typer(contracts_app, name="contracts")
-out = Console()
-err = Console(stderr=True)
+# Without a terminal the width is unknown, and a table cut to 80 columns would lose its figures.
+_WIDTH = None if sys.stdout.isatty() else 160
+out = Console(width=_WIDTH)
+err = Console(stderr=True, width=_WIDTH)
 
 
 class Format(StrEnum):
@@ -69,6 +71,16 @@ def demo() -> None:
         with demo_city(settings.home_path) as environment:
             os.environ.update(environment)
             _run(load_settings(city="demo"), [], since=None, full_refresh=False, build=True)
+
+
+@app.command()
+def up() -> None:
+    """Start Dagster's pages and daemon (and the made-up city's source systems) until Ctrl-C."""
+    from pipelines.up import up as start
+
+    with told():
+        _show_progress()
+        start(load_settings())
 
 
 def _run(settings: Settings, systems: list[str], *, since: str | None, full_refresh: bool, build: bool) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +23,8 @@ log = logging.getLogger("gridlake")
 
 _DAGSTER_YAML = """\
 telemetry:
+  enabled: false
+nux:
   enabled: false
 concurrency:
   pools:
@@ -107,7 +111,27 @@ def _execute(
 ) -> dg.ExecuteInProcessResult:
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = defs.resolve_job_def(name)
-    return job.execute_in_process(run_config={**quiet, **config}, instance=instance, raise_on_error=False)
+    with redirect_stdout(_DbtProgress()):
+        return job.execute_in_process(run_config={**quiet, **config}, instance=instance, raise_on_error=False)
+
+
+class _DbtProgress(io.TextIOBase):
+    """Takes dbt's line for each node and tells only how far it is, and what failed."""
+
+    _EVERY = 25
+
+    def write(self, text: str) -> int:
+        """Tell of every 25th node that is done, and of each that failed."""
+        for line in text.splitlines():
+            done = re.match(r"(\d+) of (\d+) (OK|PASS|WARN|FAIL|ERROR)", line)
+            if done is None:
+                continue
+            number, total, outcome = int(done[1]), int(done[2]), done[3]
+            if outcome in ("FAIL", "ERROR"):
+                log.error("dbt: %s", line)
+            elif number % self._EVERY == 0 or number == total:
+                log.info("dbt: %d of %d models, seeds and tests done", number, total)
+        return len(text)
 
 
 def _landing_config(defs: dg.Definitions, name: str, since: str | None) -> dict[str, object]:

@@ -6,19 +6,27 @@ connector asks for it.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
+from quality.rules import MAX_COUNTED
 from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT, Settings
 
 SOURCES = PROJECT_ROOT / "pipelines" / "sources"
+# Blocks whose values may be secrets, and what in them may be shown all the same.
+_SECRET_BLOCKS = ("rest", "database")
+_SHOWN = ("timeout_seconds", "attempts", "requests_per_second", "engine")
 _VARIABLE = re.compile(r"\$\{([A-Z][A-Z0-9_]*)(?::-([^}]*))?\}")
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
@@ -107,11 +115,23 @@ class DatasetSource(_Strict):
     exclude: tuple[str, ...] = ()
     format: Literal["csv", "ndjson", "json", "geojson", "parquet", "xlsx"] = "csv"
     encoding: tuple[str, ...] = ("utf-8",)
-    delimiter: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
     sheet: int | str = 1
     fields: dict[str, str | list[str]] = Field(default_factory=dict)
     null_values: tuple[str, ...] = ("",)
-    fixes: tuple[Fix, ...] = ()
+    fixes: Annotated[tuple[Fix, ...], Field(max_length=MAX_COUNTED)] = ()
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                codecs.lookup(name)
+            except LookupError:
+                raise ValueError(f"{name!r} is no encoding; use for example utf-8 or gb18030") from None
+        if not value:
+            raise ValueError("at least one encoding must stand here")
+        return value
 
     def source_names(self, field: str) -> list[str]:
         """The source columns a contract field may come from, best first."""
@@ -143,6 +163,9 @@ class SourceSystem(_Strict):
                 raise ValueError(f"{entry.dataset}: `table` must be table or schema.table")
             if self.kind != "database" and not entry.path:
                 raise ValueError(f"{entry.dataset}: `path` is missing")
+        if self.kind != "files" and len(self.dataset_names) < len(self.datasets):
+            # Each would take the other's rows for deleted, and they would share a watermark.
+            raise ValueError("a data set may stand only once in a service or a database")
         return self
 
     @property
@@ -160,14 +183,30 @@ def load_source(path: Path) -> SourceSystem:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         return SourceSystem.model_validate(document)
+    except UnicodeDecodeError:
+        raise SourceError("is not UTF-8", where=str(path), fix="save the file as UTF-8") from None
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", where=str(path), fix="check the file") from None
     except yaml.YAMLError as error:
-        raise SourceError(f"is not readable YAML: {error}", where=str(path), fix="correct the file") from None
+        # Not the whole message: it quotes the file, in which a token may stand.
+        mark = getattr(error, "problem_mark", None)
+        place = f" in line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not to be understood"
+        raise SourceError(f"is not readable YAML{place}: {problem}", where=str(path), fix="correct the file") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "file"
         raise SourceError(
-            f"{place}: {first['msg']}", where=str(path), value=first.get("input"), fix=f"correct {place}"
+            f"{place}: {first['msg']}", where=str(path), value=_showable(first), fix=f"correct {place}"
         ) from None
+
+
+def _showable(error: ErrorDetails) -> object:
+    """The offending value, unless it may hold a secret or is a whole block."""
+    value, place = error.get("input"), error["loc"]
+    if isinstance(value, dict | list) or (place and place[0] in _SECRET_BLOCKS and place[-1] not in _SHOWN):
+        return None
+    return value
 
 
 def load_sources(city: str, folder: Path = SOURCES) -> list[SourceSystem]:
@@ -195,6 +234,21 @@ def load_sources(city: str, folder: Path = SOURCES) -> list[SourceSystem]:
                 fix="correct them or move the file",
             )
     return systems
+
+
+def secrets_of(url: str) -> list[str]:
+    """The texts of an address that must reach no message: its password, as written and decoded, longest first."""
+    parts = urlsplit(url)
+    given = [parts.netloc.rpartition("@")[0].partition(":")[2], *parse_qs(parts.query).get("password", [])]
+    given += [word.strip("'") for word in re.findall(r"password\s*=\s*('[^']*'|[^\s&]+)", url)]
+    return sorted({form for text in given if text for form in (text, unquote(text))}, key=len, reverse=True)
+
+
+def without(secrets: Iterable[str], text: str) -> str:
+    """The text with every secret blotted out."""
+    for secret in secrets:
+        text = text.replace(secret, "***")
+    return text
 
 
 def expand(text: str, settings: Settings, *, where: str) -> str:

@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     )
     catalog: str = Field(default="", description="postgresql:// URL; empty means a SQLite file in the home.")
     memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
+    port: int = Field(default=3000, ge=1024, le=65535, description="Port of Dagster's pages on this machine.")
     threads: int = Field(default=0, ge=0, le=256, description="Threads of DuckDB; 0 means all cores.")
 
     @field_validator("city")

@@ -1,5 +1,6 @@
 """One asset for each data set of the city's sources: landing what is new of it."""
 
+import logging
 from collections.abc import Iterator
 
 import dagster as dg
@@ -11,6 +12,7 @@ from pipelines.landing.preview import preview
 from pipelines.resources import LakeResource
 from pipelines.source import SourceSystem, load_sources
 
+log = logging.getLogger("gridlake")
 WRITER_POOL = "lake_writer"
 WHOLE = "deliveries_whole"
 
@@ -62,9 +64,11 @@ def _asset(system: SourceSystem, contract: Contract) -> dg.AssetsDefinition:
     def asset(
         context: dg.AssetExecutionContext, config: LandingConfig, lake: LakeResource
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
-        result = land(
-            lake.settings, system, contract.name, contract, progress=context.log.info, since=config.since or None
-        )
+        def tell(line: str) -> None:
+            context.log.info(line)
+            log.info(line)
+
+        result = land(lake.settings, system, contract.name, contract, progress=tell, since=config.since or None)
         yield dg.MaterializeResult(asset_key=key, metadata=_metadata(lake, contract, result))
         yield dg.AssetCheckResult(
             asset_key=key,

@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -59,21 +60,29 @@ class CsvReader:
         types = ", ".join(f"'_c{n}': 'VARCHAR'" for n in range(len(header)))
         listing = "[" + ", ".join(literal(path) for path in paths) + "]"
         relation = (
-            f"(SELECT * EXCLUDE (filename), file_index AS _file FROM read_csv({listing}, columns = {{{types}}},"
+            f"(SELECT *, file_index AS _file FROM read_csv({listing}, columns = {{{types}}},"
             f" auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
-            f" strict_mode = true, null_padding = false, max_line_size = {MAX_LINE_BYTES}, filename = true,"
-            " store_rejects = true, rejects_limit = 0,"
+            f" strict_mode = true, null_padding = false, max_line_size = {MAX_LINE_BYTES},"
+            " hive_partitioning = false, store_rejects = true, rejects_limit = 0,"
             f" rejects_table = 'rejects_{mark}', rejects_scan = 'scans_{mark}'))"
         )
 
         def unreadable(session: duckdb.DuckDBPyConnection) -> str | None:
-            ((count,),) = session.execute(f"SELECT count(*) FROM rejects_{mark}").fetchall()
+            ((count, undecodable),) = session.execute(
+                f"SELECT count(*), min(line) FILTER (error_type = 'INVALID ENCODING') FROM rejects_{mark}"
+            ).fetchall()
             if not count:
                 return None
+            if undecodable is not None:
+                # The reader has replaced the bytes, so the line could not be kept as it was written.
+                raise UnreadableDelivery(
+                    f"is not {encoding} in line {undecodable}. Fix: declare its encoding under `encoding`"
+                )
             # One row may be reported once for each of its columns.
             return (
                 f"SELECT list_position({listing}, any_value(s.file_path)) - 1 AS _file, r.line - 1 AS record,"
-                " any_value(r.csv_line) AS text, string_agg(DISTINCT r.error_message, '; ') AS problem"
+                " ltrim(any_value(r.csv_line), chr(10) || chr(13)) AS text,"
+                " string_agg(DISTINCT r.error_message, '; ') AS problem"
                 f" FROM rejects_{mark} r JOIN scans_{mark} s ON s.scan_id = r.scan_id AND s.file_id = r.file_id"
                 " GROUP BY r.file_id, r.line"
             )
@@ -88,7 +97,7 @@ class CsvReader:
             deliveries=tuple(f.delivery for f in files),
             relation=relation,
             columns=columns,
-            original=json_of(columns),
+            original=json_of([replace(c, expression=f"coalesce({c.expression}, '')") for c in columns]),
             rest=rest_of(columns),
             unreadable=unreadable,
             release=release,
@@ -112,11 +121,18 @@ def _shape(entry: DatasetSource, file: SourceFile) -> tuple[str, str, tuple[str,
     with _stream(file) as stream:
         start = stream.read(_HEADER_BYTES)
     text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(start).removeprefix("\ufeff")
-    first_line = text.splitlines()[0] if text.strip() else ""
+    first_line = text.partition("\n")[0]
     delimiter = entry.delimiter or max(_DELIMITERS, key=first_line.count)
-    header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    try:
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    except csv.Error as error:
+        raise UnreadableDelivery(f"the header line cannot be read ({error}). Fix: see the file's start") from None
     if not any(name.strip() for name in header):
         raise UnreadableDelivery("there is no header line. Fix: ask the provider for a file with column names")
+    if any("\ufffd" in name for name in header):
+        raise UnreadableDelivery(
+            f"the header is not {encoding}. Fix: declare the file's encoding under `encoding`, for example gb18030"
+        )
     return encoding, delimiter, tuple(name.strip() for name in header)
 
 

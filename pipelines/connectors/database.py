@@ -7,6 +7,7 @@ is read and landing keeps what differs from what the lake holds.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,15 +17,15 @@ import duckdb
 
 from catalog.contract import Contract
 from pipelines.connectors.tabular_reader import typed_batch
-from pipelines.landing.batch import Batch, Delivery
+from pipelines.landing.batch import Batch, Delivery, readable
 from pipelines.landing.changes import position_of
-from pipelines.landing.stage import readable
 from pipelines.landing.watermark import window_start
-from pipelines.source import DatasetSource, SourceError, SourceSystem, expand
+from pipelines.source import DatasetSource, SourceError, SourceSystem, expand, secrets_of, without
 from warehouse.extensions import load_extensions
 from warehouse.identifiers import literal, quoted
 from warehouse.settings import Settings
 
+log = logging.getLogger(__name__)
 _ALIAS = "source_database"
 
 
@@ -45,6 +46,13 @@ def batches(
         raise SourceError("is not a database", where=system.system, fix="add the block `database`")
     url = expand(system.database.url, settings, where=system.system)
     uri = _address(system.database.engine, url, entry.table)
+
+    def explain(message: str) -> str:
+        return (
+            f"the table cannot be read: {readable(without(secrets_of(url), message))}. Fix: check that the database"
+            " answers and that the table and its columns are there"
+        )
+
     try:
         _attach(connection, system.database.engine, url)
         source = f"{_ALIAS}." + ".".join(quoted(part) for part in entry.table.split("."))
@@ -56,18 +64,36 @@ def batches(
         batch = typed_batch(connection, rows, (Delivery(uri, identity),), file="0")
     except duckdb.Error as error:
         _detach(connection)
-        raise SourceError(
-            "the table cannot be read: " + readable(str(error)),
-            where=f"{system.system} ({uri})",
-            fix="check that the database answers and that the table and its cursor column are there",
-        ) from None
-    yield replace(
+        raise SourceError(explain(str(error)), where=f"{system.system} ({uri})") from None
+    except SourceError:
+        _detach(connection)
+        raise
+    batch = replace(
         batch,
         mode="changes" if entry.cursor else "whole_table",
         cursor_from=begin,
         position=position,
+        explain=explain,
         release=lambda: _detach(connection),
     )
+    yield replace(batch, halves=lambda: _as_text(connection, batch, rows)) if _is_sqlite(system) else batch
+
+
+def _is_sqlite(system: SourceSystem) -> bool:
+    return system.database is not None and system.database.engine == "sqlite"
+
+
+def _as_text(connection: duckdb.DuckDBPyConnection, batch: Batch, rows: str) -> Iterator[Batch]:
+    """The same rows with every value as text: SQLite lets any value stand in any column.
+
+    A value that is not of its column's type is then one row in quarantine and not the end of the pull.
+    """
+    connection.execute("SET sqlite_all_varchar = true")
+    try:
+        text = typed_batch(connection, rows, batch.deliveries, file="0")
+        yield replace(batch, relation=text.relation, columns=text.columns, original=text.original, rest=text.rest)
+    finally:
+        connection.execute("SET sqlite_all_varchar = false")
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, engine: str, url: str) -> None:
@@ -83,7 +109,11 @@ def _attach(connection: duckdb.DuckDBPyConnection, engine: str, url: str) -> Non
 
 
 def _detach(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(f"DETACH DATABASE IF EXISTS {_ALIAS}")
+    try:
+        connection.execute(f"DETACH DATABASE IF EXISTS {_ALIAS}")
+    except duckdb.Error:
+        # The database went away; the session ends with the data set.
+        log.debug("the source database could not be detached")
 
 
 def _since(connection: duckdb.DuckDBPyConnection, source: str, entry: DatasetSource, begin: str) -> str:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from fnmatch import fnmatch
+from fnmatch import translate
 from pathlib import Path
 
 import duckdb
@@ -46,6 +48,11 @@ def find(entry: DatasetSource, root: Path) -> list[SourceFile]:
     Raises:
         SourceError: the folder is not there.
     """
+    return list(_found(entry, root, frozenset()))
+
+
+def _found(entry: DatasetSource, root: Path, known: frozenset[tuple[str, int, int]]) -> Iterator[SourceFile]:
+    """The files that are not known by path, size and time; the known ones, mostly many, cost only a look."""
     if not root.is_dir():
         raise SourceError(
             "the folder of source files is not there",
@@ -54,17 +61,39 @@ def find(entry: DatasetSource, root: Path) -> list[SourceFile]:
             fix="set GRIDLAKE_DATA to the folder of the city's files",
         )
     pattern = path_pattern(entry.path)
-    glob = _CAPTURE.sub("*", entry.path)
-    found = []
-    for path in sorted(root.glob(glob)):
-        relative = path.relative_to(root).as_posix()
+    excluded = [re.compile(translate(skipped)) for skipped in entry.exclude]
+    for relative, item in sorted(_walk(root, "", entry.path.split("/")), key=lambda found: found[0]):
         match = pattern.fullmatch(relative)
-        if match is None or not path.is_file() or any(fnmatch(relative, skipped) for skipped in entry.exclude):
+        if match is None or any(skipped.match(relative) for skipped in excluded):
             continue
-        status = path.stat()
+        try:
+            status = item.stat()
+        except FileNotFoundError:
+            continue  # moved away between the listing and now
+        if (relative, status.st_size, status.st_mtime_ns) in known:
+            continue
         captures = tuple(sorted(match.groupdict().items()))
-        found.append(SourceFile(path, Delivery(relative, "", status.st_size, status.st_mtime_ns, captures)))
-    return found
+        delivery = Delivery(relative, "", status.st_size, status.st_mtime_ns, captures)
+        yield SourceFile(root / relative, delivery)
+
+
+def _walk(folder: Path, prefix: str, parts: list[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """The files below a folder whose folders fit the parts of a path template, with their relative path."""
+    part, rest = parts[0], parts[1:]
+    fitting = path_pattern(part)
+    with os.scandir(folder) as items:
+        for item in items:
+            path = prefix + item.name
+            if part == "**" and rest:
+                if item.is_dir(follow_symlinks=False):
+                    yield from _walk(folder / item.name, f"{path}/", parts)
+            elif rest:
+                if fitting.fullmatch(item.name) and item.is_dir():
+                    yield from _walk(folder / item.name, f"{path}/", rest)
+            elif item.is_file() and fitting.fullmatch(item.name):
+                yield path, item
+    if part == "**" and rest:
+        yield from _walk(folder, prefix, rest)
 
 
 def path_pattern(template: str) -> re.Pattern[str]:
@@ -89,13 +118,12 @@ def new_files(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, root:
 
     A file whose path, size and modification time are those of a landed delivery is not read again.
     """
-    found = find(entry, root)
     known = connection.execute(
         "SELECT uri, size_bytes, modified_ns, content_hash FROM lake.ops.load WHERE dataset = ?", [entry.dataset]
     ).fetchall()
-    unchanged = {(uri, size, modified) for uri, size, modified, _ in known}
+    unchanged = frozenset((uri, size, modified) for uri, size, modified, _ in known)
     landed = {(uri, digest) for uri, _, _, digest in known}
-    candidates = [f for f in found if (f.delivery.uri, f.delivery.size_bytes, f.delivery.modified_ns) not in unchanged]
+    candidates = list(_found(entry, root, unchanged))
     with ThreadPoolExecutor() as pool:
         digests = list(pool.map(_digest, [f.path for f in candidates]))
     hashed = [
@@ -105,8 +133,12 @@ def new_files(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, root:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    """The hash of a file's content; empty where it cannot be read, which `verify_whole` then reports."""
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def verify_whole(files: list[SourceFile]) -> tuple[list[SourceFile], list[tuple[SourceFile, str]]]:
@@ -128,6 +160,8 @@ def verify_whole(files: list[SourceFile]) -> tuple[list[SourceFile], list[tuple[
 def _drain(file: SourceFile) -> tuple[int, str | None]:
     if file.delivery.size_bytes == 0:
         return 0, "the file is empty"
+    if not file.delivery.content_hash:
+        return 0, "the file cannot be read"
     if file.compression is None:
         return file.delivery.size_bytes, None
     buffer = bytearray(1 << 20)
@@ -152,7 +186,7 @@ def batches(
         megabytes = sum(f.delivery.size_bytes for f in whole) / 1e6
         log.info("%s: %d new files, %.1f MB", entry.dataset, len(whole), megabytes)
     reader = READERS[entry.format]
-    for part in _parts(whole):
+    for part in _parts(_with_plain_names(whole, spool)):
         groups, problems = reader.group(entry, part)
         for file, problem in problems:
             yield Refusal(entry.dataset, file.delivery.uri, problem)
@@ -178,7 +212,31 @@ def _open(
         else:
             yield Refusal(dataset, files[0].delivery.uri, error.problem)
         return
-    yield replace(batch, halves=halves if len(files) > 1 else None)
+    yield replace(batch, verify=lambda: _verify_unchanged(files), halves=halves if len(files) > 1 else None)
+
+
+def _verify_unchanged(files: list[SourceFile]) -> None:
+    """A file that was replaced while it was read would land with the hash of its former content."""
+    for file in files:
+        try:
+            status = file.path.stat()
+        except FileNotFoundError:
+            raise UnreadableDelivery("the file was taken away while it was read. Fix: run it again") from None
+        if (status.st_size, status.st_mtime_ns) != (file.delivery.size_bytes, file.delivery.modified_ns):
+            raise UnreadableDelivery("the file changed while it was read. Fix: run it again")
+
+
+def _with_plain_names(files: list[SourceFile], spool: Path) -> list[SourceFile]:
+    """Files whose path DuckDB would take for a pattern are read through a link with a plain name."""
+    plain = []
+    for file in files:
+        if re.search(r"[*?\[\]]", str(file.path)):
+            spool.mkdir(parents=True, exist_ok=True)
+            link = spool / f"{uuid.uuid4().hex}{file.path.suffix.lower() if file.compression else ''}"
+            link.symlink_to(file.path.resolve())
+            file = replace(file, path=link)
+        plain.append(file)
+    return plain
 
 
 def _parts(files: list[SourceFile]) -> Iterator[list[SourceFile]]:

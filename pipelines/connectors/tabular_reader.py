@@ -44,9 +44,8 @@ class ParquetReader:
         listing = "[" + ", ".join(literal(str(f.path)) for f in files) + "]"
         return typed_batch(
             connection,
-            f"read_parquet({listing}, filename = true)",
+            f"read_parquet({listing}, hive_partitioning = false)",
             tuple(f.delivery for f in files),
-            hidden=("filename",),
         )
 
 
@@ -99,15 +98,10 @@ def typed_batch(
     source: str,
     deliveries: tuple[Delivery, ...],
     *,
-    hidden: tuple[str, ...] = (),
     file: str = "file_index",
 ) -> Batch:
     """A batch over a FROM item whose columns have types of their own (Parquet, a database table)."""
-    described = [
-        (name, kind)
-        for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
-        if name not in hidden
-    ]
+    described = [row[:2] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     columns = numbered([name for name, _ in described], text=[kind == "VARCHAR" for _, kind in described])
     listing = ", ".join(f"{quoted(name)} AS _c{n}" for n, (name, _) in enumerate(described))
     return Batch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -68,6 +69,7 @@ class Batch:
             `columns` is a header that every delivery has.
         verify: asked once the relation has been read: raises `UnreadableDelivery` where the source changed
             meanwhile.
+        explain: what DuckDB's message means for the one who has to mend it, without secrets.
         mode: `append` lands all rows; `changes` drops rows which the lake already holds unchanged;
             `whole_table` does that and also marks keys that are gone.
         cursor_from: where an incremental pull began.
@@ -85,11 +87,18 @@ class Batch:
     unread: str | None = None
     names: tuple[frozenset[str] | None, ...] | None = None
     verify: Callable[[], None] = lambda: None
+    explain: Callable[[str], str] = lambda message: readable(message)
     mode: Literal["append", "changes", "whole_table"] = "append"
     cursor_from: str | None = None
     position: int = 0
     release: Callable[[], None] = lambda: None
     halves: Callable[[], Iterator[Batch | Refusal]] | None = None
+
+
+def readable(message: str) -> str:
+    """DuckDB's message without the lines that list its reader's options, and without passwords of addresses."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    return re.sub(r"//[^/@\s]*:[^/@\s]*@", "//***@", " ".join(lines[:3]))
 
 
 class UnreadableDelivery(Exception):

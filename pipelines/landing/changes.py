@@ -6,6 +6,8 @@ recognised whole, by their content.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import duckdb
 
 from catalog.contract import Contract
@@ -13,6 +15,9 @@ from pipelines.landing.stage import REPEATED, STAGED, Staged
 from pipelines.landing.tables import column_types
 from pipelines.source import Cursor
 from warehouse.identifiers import literal, quoted
+
+# A row dated in the future must not silence its source until then. One day covers every time zone.
+_AHEAD = timedelta(days=1)
 
 
 def position_of(connection: duckdb.DuckDBPyConnection, source: str, dataset: str) -> int:
@@ -24,21 +29,33 @@ def position_of(connection: duckdb.DuckDBPyConnection, source: str, dataset: str
 
 
 def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor: Cursor | None) -> None:
-    """Fill the temporary table of staged row ids which the lake already holds, or which stand twice in the pull."""
+    """Fill the temporary table of staged row ids which the lake already holds, or which stand twice in the pull.
+
+    The lake holds a row if it is among the newest rows of its key. A source may (wrongly) give several rows
+    for one key; if one of them is new, all of them land again, so that the newest rows are always the whole
+    answer of the source.
+    """
     contract = staged.contract
-    same = _fingerprint(contract)
+    keys = ", ".join(quoted(k) for k in contract.key)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {REPEATED} AS SELECT rowid AS row FROM (SELECT rowid,"
-        f" row_number() OVER (PARTITION BY {same}, _original ORDER BY rowid) AS n FROM {STAGED}) WHERE n > 1"
+        f"CREATE OR REPLACE TEMP TABLE {REPEATED} AS SELECT rowid AS row FROM (SELECT rowid, row_number() OVER"
+        f" (PARTITION BY {keys}, {_fingerprint(contract)}, _original ORDER BY rowid) AS n FROM {STAGED}) WHERE n > 1"
     )
-    if not column_types(connection, "raw", contract.name):
-        return
-    keys = " AND ".join(f"s.{quoted(k)} = h.{quoted(k)}" for k in contract.key) or "true"
+    if not set(column_types(connection, "raw", contract.name)) >= {f.name for f in contract.fields}:
+        return  # nothing landed yet, or the contract has gained a field since
+    same_key = " AND ".join(f"s.{quoted(k)} IS NOT DISTINCT FROM h.{quoted(k)}" for k in contract.key)
     connection.execute(
-        f"INSERT INTO {REPEATED} SELECT s.rowid FROM {STAGED} s SEMI JOIN"
-        f" (SELECT *, {same} AS _same FROM ({_held(staged, cursor)}) WHERE NOT _is_deleted) h"
-        f" ON {keys} AND h._same = {_fingerprint(contract, 's')}"
-        f" WHERE s._broken IS NULL AND s.rowid NOT IN (SELECT row FROM {REPEATED})"
+        f"CREATE OR REPLACE TEMP TABLE staged_known AS SELECT s.rowid AS row FROM {STAGED} s SEMI JOIN"
+        f" (SELECT *, {_fingerprint(contract)} AS _same FROM ({_newest(connection, contract, cursor)})) h"
+        f" ON {same_key} AND h._same = {_fingerprint(contract, 's')} WHERE s._broken IS NULL"
+    )
+    new = (
+        f"SELECT {keys} FROM {STAGED} WHERE _broken IS NULL AND rowid NOT IN (SELECT row FROM staged_known)"
+        f" AND rowid NOT IN (SELECT row FROM {REPEATED})"
+    )
+    connection.execute(
+        f"INSERT INTO {REPEATED} SELECT s.rowid FROM {STAGED} s ANTI JOIN ({new}) h ON {same_key}"
+        f" WHERE s.rowid IN (SELECT row FROM staged_known) AND s.rowid NOT IN (SELECT row FROM {REPEATED})"
     )
     # A refused row comes again with every overlap; it stays one row in quarantine.
     connection.execute(
@@ -49,22 +66,63 @@ def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor:
 
 
 def vanished(staged: Staged) -> str:
-    """SQL of the lake's newest rows whose keys a whole-table pull no longer brings."""
-    keys = " AND ".join(f"s.{quoted(k)} = h.{quoted(k)}" for k in staged.contract.key)
-    return f"SELECT h.* FROM ({_held(staged, None)}) h ANTI JOIN {STAGED} s ON {keys} WHERE NOT h._is_deleted"
-
-
-def _held(staged: Staged, cursor: Cursor | None) -> str:
-    """SQL of the newest row of each key; with a cursor only of those inside the pulled window."""
+    """SQL of the lake's newest row of each key that a whole-table pull no longer brings."""
     contract = staged.contract
-    window = ""
-    if cursor and staged.batch.cursor_from is not None:
-        kind = contract.field_named(cursor.field).physical_type
-        window = f"WHERE {quoted(cursor.field)} >= CAST({literal(staged.batch.cursor_from)} AS {kind})"
     keys = ", ".join(quoted(k) for k in contract.key)
+    same_key = " AND ".join(f"s.{quoted(k)} IS NOT DISTINCT FROM h.{quoted(k)}" for k in contract.key)
     newest = f"row_number() OVER (PARTITION BY {keys} ORDER BY _load_seq DESC, _source_row DESC)"
-    rows = f"SELECT *, {newest} AS _newest FROM lake.raw.{contract.name} {window}"
-    return f"SELECT * EXCLUDE (_newest) FROM ({rows}) WHERE _newest = 1"
+    return (
+        f"SELECT h.* FROM (SELECT * FROM lake.raw.{contract.name} QUALIFY {newest} = 1) h"
+        f" ANTI JOIN {STAGED} s ON {same_key} WHERE NOT h._is_deleted"
+    )
+
+
+def cursor_end(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: Cursor | None, source: str
+) -> str | None:
+    """The watermark after this pull, or None where it does not move.
+
+    Only rows that land count: a refused row with an absurd time would otherwise carry the watermark past all
+    rows to come. It never moves back.
+    """
+    if cursor is None:
+        return None
+    kind = contract.field_named(cursor.field).physical_type.upper()
+    ahead = ""
+    if kind in ("DATE", "TIMESTAMP"):
+        latest = (datetime.now(UTC).replace(tzinfo=None) + _AHEAD).isoformat(sep=" ")
+        ahead = f" AND {quoted(cursor.field)} <= CAST({literal(latest)} AS TIMESTAMP)"
+    ((end,),) = connection.execute(
+        f"SELECT CAST(greatest(max({quoted(cursor.field)}),"
+        f" (SELECT max(TRY_CAST(cursor_value AS {kind})) FROM lake.ops.watermark WHERE source = ? AND dataset = ?))"
+        f" AS VARCHAR) FROM {STAGED} WHERE _broken IS NULL{ahead}",
+        [source, contract.name],
+    ).fetchall()
+    return None if end is None else str(end)
+
+
+def _newest(connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: Cursor | None) -> str:
+    """SQL of the rows of each key's newest landing, if that is no tombstone.
+
+    With a cursor only the lake's rows from the earliest staged one on are read. What was asked for is no
+    measure: a service may round the time it is asked from, or ignore it.
+    """
+    window = ""
+    if cursor:
+        name = quoted(cursor.field)
+        ((first, has_null),) = connection.execute(
+            f"SELECT CAST(min({name}) AS VARCHAR), coalesce(bool_or({name} IS NULL), false) FROM {STAGED}"
+            " WHERE _broken IS NULL"
+        ).fetchall()
+        if first is not None and not has_null:
+            kind = contract.field_named(cursor.field).physical_type
+            window = f"WHERE {name} >= CAST({literal(str(first))} AS {kind})"
+    keys = ", ".join(quoted(k) for k in contract.key)
+    rows = (
+        f"SELECT * FROM lake.raw.{contract.name} {window}"
+        f" QUALIFY rank() OVER (PARTITION BY {keys} ORDER BY _load_seq DESC) = 1"
+    )
+    return f"SELECT * FROM ({rows}) WHERE NOT _is_deleted"
 
 
 def _fingerprint(contract: Contract, alias: str = "") -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from catalog.contract import Contract
 from pipelines.landing.batch import UnreadableDelivery
-from pipelines.landing.changes import mark_repeated, position_of, vanished
+from pipelines.landing.changes import cursor_end, mark_repeated, position_of, vanished
 from pipelines.landing.stage import DELIVERIES, REPEATED, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
 from pipelines.source import Cursor, SourceSystem
@@ -74,10 +74,9 @@ def commit(
     if batch.mode != "append":
         mark_repeated(connection, staged, cursor)
     _summarise(connection, staged)
-    watermark = _cursor_end(connection, cursor)
+    watermark = cursor_end(connection, contract, cursor, system.system)
 
     def work(lake: duckdb.DuckDBPyConnection) -> Counts:
-        ensure_tables(lake, contract)
         if batch.mode != "append" and position_of(lake, system.system, contract.name) != batch.position:
             raise LakeError("another run landed this data set meanwhile", where=contract.name, fix="run it again")
         # Another run may have landed some of the files while this one was reading them.
@@ -86,14 +85,15 @@ def commit(
             " WHERE delivery_id NOT IN (SELECT delivery_id FROM lake.ops.load WHERE dataset = ?)",
             [contract.name],
         )
+        if not lake.execute("SELECT count(*) FROM landing_now").fetchall()[0][0]:
+            return Counts()
+        ensure_tables(lake, contract)
         moment = Moment(next_load_seq(lake), started_at, datetime.now(UTC).replace(tzinfo=None))
         _insert_rows(lake, contract, moment)
         deleted = _insert_tombstones(lake, staged, moment) if batch.mode == "whole_table" else 0
-        counts = _totals(lake, deleted)
-        if counts.delivery_count:
-            _record(lake, settings, system, staged, moment, watermark)
-            _move_watermark(lake, system.system, contract.name, watermark, moment)
-        return counts
+        _record(lake, settings, system, staged, moment, watermark)
+        _move_watermark(lake, system.system, contract.name, watermark, moment)
+        return _totals(lake, deleted)
 
     if not _has_news(connection, staged):
         ((fetched,),) = connection.execute(f"SELECT coalesce(sum(fetched_count), 0) FROM {DELIVERIES}").fetchall()
@@ -116,9 +116,9 @@ def _collect_unreadable(connection: duckdb.DuckDBPyConnection, staged: Staged) -
     found = staged.batch.unreadable(connection)
     nothing = "SELECT 0 AS _file, 0 AS record, '' AS text, '' AS problem WHERE false"
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {UNREADABLE} AS SELECT *,"
-        " record - row_number() OVER (PARTITION BY _file ORDER BY record) AS readable_before"
-        f" FROM ({found or nothing})"
+        f"CREATE OR REPLACE TEMP TABLE {UNREADABLE} AS SELECT *, record - rank AS readable_before"
+        " FROM (SELECT *, row_number() OVER (PARTITION BY _file ORDER BY record) AS rank"
+        f" FROM ({found or nothing}))"
     )
 
 
@@ -139,12 +139,12 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
             }
         ),
     )
-    fixes = _count_bits("_fixed", staged.fix_labels)
-    warnings = _count_bits("_warned", tuple(c.rule for c in staged.compiled.warnings))
     if staged.batch.mode == "append":
         is_repeated, joined = "false", ""
     else:
         is_repeated, joined = "p.row IS NOT NULL", f"LEFT JOIN {REPEATED} p ON p.row = s.rowid"
+    fixes = _count_bits(f"NOT ({is_repeated}) AND _fixed", staged.fix_labels)
+    warnings = _count_bits(f"NOT ({is_repeated}) AND _warned", tuple(c.rule for c in staged.compiled.warnings))
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {DELIVERIES} AS
         SELECT l.*, coalesce(first_row, 0) AS first_row, coalesce(n, 0) + unreadable_count AS fetched_count,
@@ -169,15 +169,8 @@ def _count_bits(mask: str, labels: tuple[str, ...]) -> str:
     """A JSON object `{label: rows with that bit}` as an aggregate."""
     if not labels:
         return "'{}'"
-    pairs = ", ".join(f"{literal(label)}, count(*) FILTER ({mask} & {1 << n} <> 0)" for n, label in enumerate(labels))
+    pairs = ", ".join(f"{literal(label)}, count(*) FILTER ({mask} & {1 << n} > 0)" for n, label in enumerate(labels))
     return f"CAST(json_object({pairs}) AS VARCHAR)"
-
-
-def _cursor_end(connection: duckdb.DuckDBPyConnection, cursor: Cursor | None) -> str | None:
-    if cursor is None:
-        return None
-    ((end,),) = connection.execute(f"SELECT CAST(max({quoted(cursor.field)}) AS VARCHAR) FROM {STAGED}").fetchall()
-    return None if end is None else str(end)
 
 
 def _has_news(connection: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
@@ -194,26 +187,38 @@ def _has_news(connection: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
 
 def _insert_rows(lake: duckdb.DuckDBPyConnection, contract: Contract, moment: Moment) -> None:
     fields = ", ".join(quoted(f.name) for f in contract.fields)
-    ((has_unreadable,),) = lake.execute(f"SELECT count(*) > 0 FROM {UNREADABLE}").fetchall()
-    ((has_repeated,),) = lake.execute(f"SELECT count(*) > 0 FROM {REPEATED}").fetchall()
-    ordinal = "s.rowid - d.first_row + 1"
-    if has_unreadable:
-        ordinal += f" + (SELECT count(*) FROM {UNREADABLE} u WHERE u._file = s._file AND u.readable_before < {ordinal})"
-    rows = f"FROM {STAGED} s JOIN landing_now d ON d._file = s._file"
-    if has_repeated:
-        rows += f" ANTI JOIN {REPEATED} p ON p.row = s.rowid"
-    lake.execute(
-        f"INSERT INTO lake.raw.{contract.name}"
-        f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
-        f" SELECT {fields}, _extra, d.delivery_id, {ordinal}, {moment.stamp}, false {rows} WHERE s._broken IS NULL"
+    (present,) = lake.execute(
+        f"SELECT (SELECT count(*) FROM {UNREADABLE}), (SELECT count(*) FROM {REPEATED}),"
+        " coalesce(sum(accepted_count), 0), coalesce(sum(quarantined_count), 0) FROM landing_now"
+    ).fetchall()
+    unreadable, repeated, accepted, quarantined = (int(count) for count in present)
+    without = f"ANTI JOIN {REPEATED} p ON p.row = s.rowid" if repeated else ""
+    rows = (
+        f"(SELECT s.*, d.delivery_id, s.rowid - d.first_row + 1 AS _ordinal FROM {STAGED} s"
+        f" JOIN landing_now d ON d._file = s._file {without}) s"
     )
-    lake.execute(
-        f"INSERT INTO lake.quarantine.{contract.name}"
-        " (original, broken_rules, _delivery_id, _source_row, _load_seq, _loaded_at)"
-        f" SELECT _original, _broken, d.delivery_id, {ordinal}, {moment.stamp} {rows} WHERE s._broken IS NOT NULL"
-        " UNION ALL SELECT CAST(json_object('line', text, 'problem', problem) AS VARCHAR), ['unreadable'],"
-        f" d.delivery_id, u.record, {moment.stamp} FROM {UNREADABLE} u JOIN landing_now d ON d._file = u._file"
-    )
+    ordinal = "_ordinal"
+    if unreadable:
+        # Every unreadable row that stood before moves a readable one down by one.
+        before = f"SELECT _file, readable_before, max(rank) AS n FROM {UNREADABLE} GROUP BY _file, readable_before"
+        rows += f" ASOF LEFT JOIN ({before}) u ON u._file = s._file AND s._ordinal > u.readable_before"
+        ordinal = "_ordinal + coalesce(u.n, 0)"
+    if accepted:
+        lake.execute(
+            f"INSERT INTO lake.raw.{contract.name}"
+            f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
+            f" SELECT {fields}, _extra, delivery_id, {ordinal}, {moment.stamp}, false FROM {rows}"
+            " WHERE s._broken IS NULL"
+        )
+    if quarantined:
+        lake.execute(
+            f"INSERT INTO lake.quarantine.{contract.name}"
+            " (original, broken_rules, _delivery_id, _source_row, _load_seq, _loaded_at)"
+            f" SELECT _original, _broken, delivery_id, {ordinal}, {moment.stamp} FROM {rows}"
+            " WHERE s._broken IS NOT NULL"
+            " UNION ALL SELECT CAST(json_object('line', text, 'problem', problem) AS VARCHAR), ['unreadable'],"
+            f" d.delivery_id, u.record, {moment.stamp} FROM {UNREADABLE} u JOIN landing_now d ON d._file = u._file"
+        )
 
 
 def _insert_tombstones(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: Moment) -> int:
@@ -248,20 +253,24 @@ def _record(
     moment: Moment,
     watermark: str | None,
 ) -> None:
-    """One row a delivery in `ops.load`; the unknown columns are those that `_extra` kept."""
-    missing = "[" + ", ".join(literal(name) for name in staged.missing_columns) + "]"
+    """One row a delivery in `ops.load`; the unknown columns are those of the header, else those `_extra` kept."""
+    missing = _text_list(staged.missing_columns)
+    if staged.unknown_columns is None:
+        unknown = "coalesce(e.names, [])"
+        names = f"SELECT _file, unnest(json_keys(_extra)) AS name FROM {STAGED} WHERE _extra IS NOT NULL"
+        joined = (
+            f" LEFT JOIN (SELECT _file, list(DISTINCT name ORDER BY name) AS names FROM ({names}) GROUP BY _file) e"
+            " ON e._file = d._file"
+        )
+    else:
+        unknown, joined = _text_list(staged.unknown_columns), ""
     lake.execute(
         f"""
         INSERT INTO lake.ops.load
         SELECT delivery_id, ?, ?, ?, ?, uri, content_hash, size_bytes, modified_ns, fetched_count, repeated_count,
                accepted_count + quarantined_count, accepted_count, quarantined_count, fix_counts, warning_counts,
-               coalesce(e.names, []), CAST({missing} AS VARCHAR[]), ?, ?, ?, ?, ?
-        FROM landing_now d
-        LEFT JOIN (
-            SELECT _file, list(DISTINCT name ORDER BY name) AS names
-            FROM (SELECT _file, unnest(json_keys(_extra)) AS name FROM {STAGED} WHERE _extra IS NOT NULL)
-            GROUP BY _file
-        ) e ON e._file = d._file""",
+               {unknown}, {missing}, ?, ?, ?, ?, ?
+        FROM landing_now d{joined}""",
         [
             settings.city,
             system.system,
@@ -274,6 +283,10 @@ def _record(
             moment.loaded_at,
         ],
     )
+
+
+def _text_list(names: tuple[str, ...]) -> str:
+    return f"CAST([{', '.join(literal(name) for name in names)}] AS VARCHAR[])"
 
 
 def _move_watermark(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,11 +19,12 @@ from pipelines.connectors import database, files, rest
 from pipelines.landing.batch import Batch, Refusal, UnreadableDelivery, UnusableHeader
 from pipelines.landing.commit import Counts, commit
 from pipelines.landing.stage import stage
-from pipelines.source import DatasetSource, SourceSystem, expand
+from pipelines.source import DatasetSource, SourceError, SourceSystem, expand
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
+_STALE_SECONDS = 24 * 3600
 Progress = Callable[[str], None]
 
 
@@ -48,23 +51,30 @@ def land(
     *,
     progress: Progress = log.info,
     since: str | None = None,
+    pause: Callable[[float], None] = time.sleep,
 ) -> LandingResult:
     """Fetch, check and write what is new of one data set.
 
     Every batch is a transaction of its own: a kill loses only the batch that was under way, and the next
-    run takes up from there. `since` pulls again from that cursor value instead of from the watermark.
+    run takes up from there. `since` pulls again from that cursor value instead of from the watermark; `pause`
+    waits that many seconds between attempts.
 
     Raises:
-        SourceError: the source system cannot be reached or answers what cannot be understood.
+        SourceError: the source system cannot be reached or answers what cannot be understood, or its file names
+            a field that the contract does not have.
         LakeError: the lake cannot be written.
     """
+    for entry in system.datasets:
+        if entry.dataset == dataset:
+            _refuse_unknown_fields(system, entry, contract)
     spool = settings.home_path / "spool" / uuid.uuid4().hex
+    _sweep(spool.parent)
     counts = Counts()
     refusals: list[Refusal] = []
     with open_lake(settings) as connection:
         try:
             for entry in (e for e in system.datasets if e.dataset == dataset):
-                pieces = _fetch(connection, settings, system, entry, contract, spool, since)
+                pieces = _fetch(connection, settings, system, entry, contract, spool, since, pause)
                 for counted in _land_all(connection, settings, system, entry, contract, pieces, refusals):
                     counts += counted
                     progress(f"{dataset}: {counts.read_count:,} rows read, {counts.quarantined_count:,} quarantined")
@@ -75,6 +85,27 @@ def land(
     return LandingResult(system.system, dataset, counts, tuple(refusals))
 
 
+def _refuse_unknown_fields(system: SourceSystem, entry: DatasetSource, contract: Contract) -> None:
+    """A mistyped field would otherwise be a fix that never applies, or a column that is never read."""
+    known = {f.name for f in contract.fields}
+    named = {*entry.fields, *(fix.field for fix in entry.fixes), *([entry.cursor.field] if entry.cursor else [])}
+    if named - known:
+        raise SourceError(
+            "the contract has no such field",
+            where=f"{system.city}/{system.system}.yml, data set {entry.dataset}",
+            value=sorted(named - known),
+            fix=f"correct `fields`, `fixes` and `cursor`; the contract has {sorted(known)}",
+        )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed left behind; a day is longer than any run."""
+    for left in folder.glob("*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
+
+
 def _fetch(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -83,13 +114,14 @@ def _fetch(
     contract: Contract,
     spool: Path,
     since: str | None,
+    pause: Callable[[float], None],
 ) -> Iterator[Batch | Refusal]:
     if system.files is not None:
         root = Path(expand(system.files.root, settings, where=system.system))
         wanted = frozenset(name for f in contract.fields for name in entry.source_names(f.name))
         return files.batches(connection, entry, root, spool, wanted)
     if system.rest is not None:
-        return rest.batches(connection, settings, system, entry, contract, spool, since)
+        return rest.batches(connection, settings, system, entry, contract, spool, since, pause)
     return database.batches(connection, settings, system, entry, contract, since)
 
 

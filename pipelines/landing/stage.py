@@ -6,7 +6,6 @@ order of the source, which gives each row its place in the delivery without a wi
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import duckdb
@@ -57,7 +56,7 @@ def stage(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: Data
     try:
         connection.execute(_select(contract, entry, batch, present, compiled, used))
     except duckdb.Error as error:
-        raise UnreadableDelivery(readable(str(error))) from None
+        raise UnreadableDelivery(batch.explain(str(error))) from None
     batch.verify()
     unknown = None if batch.names is not None else tuple(dict.fromkeys(c.name for c in batch.columns))
     return Staged(
@@ -205,9 +204,3 @@ def _fix_conditions(entry: DatasetSource, present: dict[str, _Choice]) -> list[C
         )
         for fix in entry.fixes
     ]
-
-
-def readable(message: str) -> str:
-    """DuckDB's message without the lines that list its reader's options, and without passwords of addresses."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    return re.sub(r"//[^/@\s]*:[^/@\s]*@", "//***@", " ".join(lines[:3]))

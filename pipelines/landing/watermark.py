@@ -6,16 +6,19 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.source import Cursor
+from pipelines.source import Cursor, SourceError
 
 
 def window_start(
     connection: duckdb.DuckDBPyConnection, source: str, dataset: str, cursor: Cursor, since: str | None = None
 ) -> str | None:
-    """The cursor value from which to pull: `since`, or the watermark less the overlap, or the declared start, or None.
+    """The cursor value from which to pull: the watermark less the overlap, or the declared start, or None for all.
 
     The overlap catches rows that the source committed late with an earlier time. A cursor that is not a
-    time (a growing number) has no overlap and is taken as it is.
+    time (a growing number) is taken as it is. `since` pulls again from there, whatever the watermark says.
+
+    Raises:
+        SourceError: an overlap is declared for a cursor that is not a time.
     """
     if since is not None:
         return since
@@ -27,4 +30,14 @@ def window_start(
     value = str(row[0])
     if not cursor.overlap:
         return value
-    return (datetime.fromisoformat(value) - cursor.overlap).isoformat(sep=" ")
+    try:
+        if value.isdigit():  # Python would read 20260101 as a date
+            raise ValueError(value)
+        return (datetime.fromisoformat(value) - cursor.overlap).isoformat(sep=" ")
+    except ValueError:
+        raise SourceError(
+            "an overlap is a span of time, but the cursor is not a time",
+            where=f"{source}/{dataset}",
+            value=value,
+            fix="take `overlap` out of the cursor, or name a field that is a time",
+        ) from None

@@ -1,0 +1,80 @@
+"""What the integration tests do with whole lakes: run the command line, ask, and compare lakes table by table."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from warehouse.lake import open_lake
+from warehouse.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+GRIDLAKE = Path(sys.executable).with_name("gridlake")
+# How far each model has come is bookkeeping: it tells of the way, not of the result.
+_BOOKKEEPING = {"build_position", "touched_key", "case_touched_day"}
+
+Fingerprint = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class BuiltLake:
+    """A lake that has been landed and built, and the environment it was run with."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        with open_lake(self.settings, read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def run(self, *arguments: str) -> str:
+        """Run `gridlake` with this lake; fails the test when the command fails. Returns what it printed."""
+        return gridlake(self.environment, *arguments)
+
+
+def gridlake(environment: Mapping[str, str], *arguments: str) -> str:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GRIDLAKE_")}
+    done = subprocess.run(
+        [str(GRIDLAKE), *arguments],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=REPOSITORY,
+    )
+    assert done.returncode == 0, f"gridlake {' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
+    return done.stdout
+
+
+def fingerprint(settings: Settings, schemas: tuple[str, ...] = ("core", "indicator")) -> Fingerprint:
+    """Rows and an order-free hash over all rows and columns of every table."""
+    with open_lake(settings, read_only=True) as connection:
+        names = connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
+        ).fetchall()
+        found: Fingerprint = {}
+        for schema, table in names:
+            if schema in schemas and table not in _BOOKKEEPING:
+                rows_hash = "coalesce(sum(CAST(hash(CAST(t AS VARCHAR)) AS HUGEINT)), 0)"
+                ((count, total),) = connection.execute(
+                    f'SELECT count(*), {rows_hash} FROM lake.{schema}."{table}" t'
+                ).fetchall()
+                found[f"{schema}.{table}"] = (count, total)
+        return found
+
+
+def snapshot_id(settings: Settings) -> int:
+    """The number of the lake's newest snapshot: it grows with every write."""
+    with open_lake(settings, read_only=True) as connection:
+        ((number,),) = connection.execute("SELECT max(snapshot_id) FROM lake.snapshots()").fetchall()
+        return int(number)
+
+
+def differing(one: Fingerprint, other: Fingerprint) -> list[str]:
+    """Names of the tables that are not equal in both."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
