@@ -1,0 +1,164 @@
+{#
+    How far each model has come. Three small tables in core, written only inside the transaction of the model they speak of,
+    so that a killed run leaves either both or neither:
+
+    build_position    one row per model: processed_seq (the greatest number of its input that is in it: _load_seq of raw, or
+                      written_seq of the model before), written_seq (grows when its own rows change), full_seq (written_seq
+                      of its last creation or full refresh), input_hash (what it was built with besides rows), horizon_at.
+    touched_key       keys that a model changed and the next one has not taken over yet; the consumer deletes them.
+    case_touched_day  append-only: the calendar days a change of fct_case touched, under its written_seq.
+#}
+{% macro build_table(name) %}
+    {{- return(api.Relation.create(database=target.database, schema=target.schema, identifier=name, type='table')) -}}
+{% endmacro %}
+
+{% macro create_build_tables() %}
+create table if not exists {{ build_table('build_position') }} (
+    model {{ column_type('text') }}, processed_seq bigint, written_seq bigint, full_seq bigint,
+    input_hash {{ column_type('text') }}, horizon_at timestamp
+);
+create table if not exists {{ build_table('touched_key') }} (
+    model {{ column_type('text') }}, touched {{ column_type('text') }}, batch bigint
+);
+create table if not exists {{ build_table('case_touched_day') }} (day date, batch bigint);
+    {#- a hook's table is unknown to dbt's cache until the next run -#}
+    {%- if execute -%}
+        {%- do adapter.cache_added(build_table('build_position')) -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# The position of a model: {processed_seq, written_seq, full_seq, input_hash}, or none before it was first built. #}
+{% macro position(model_name) %}
+    {%- if not execute or not load_relation(build_table('build_position')) -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set rows = run_query(
+        "select processed_seq, written_seq, full_seq, input_hash from " ~ build_table('build_position')
+        ~ " where model = '" ~ model_name ~ "'"
+    ).rows -%}
+    {%- if not rows -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {{ return({
+        'processed_seq': rows[0][0] | int, 'written_seq': rows[0][1] | int, 'full_seq': rows[0][2] | int, 'input_hash': rows[0][3]
+    }) }}
+{% endmacro %}
+
+{# The number up to which the current model has processed its input; a literal, so that files are pruned by it. #}
+{% macro processed_seq() %}
+    {%- set own = position(model.name) -%}
+    {{- return(own['processed_seq'] if own else -1) -}}
+{% endmacro %}
+
+{#
+    Whether the current incremental model has to look at every row again: its code, a mapping seed, an area or a grid changed,
+    or the model before it was built anew.
+#}
+{% macro recompute_all() %}
+    {%- if not execute -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set own = position(model.name) -%}
+    {%- if not own or own['input_hash'] != input_hash(model) -%}
+        {{ return(true) }}
+    {%- endif -%}
+    {%- set upstream = config.get('upstream') -%}
+    {%- set before = position(upstream) if upstream -%}
+    {{ return(before and before['full_seq'] > own['processed_seq']) }}
+{% endmacro %}
+
+{# True where only what has changed is to be computed. #}
+{% macro only_changes() %}
+    {{- return(is_incremental() and not recompute_all()) -}}
+{% endmacro %}
+
+{#
+    A hash of everything but rows that a model is built with. Seeds and views enter by their text, tables by written_seq (which
+    grows only when their content changes). For a table also its sources (greatest _load_seq) and incremental models enter;
+    an incremental model follows those by its position instead.
+#}
+{% macro input_hash(node, with_rows=false) %}
+    {%- set found = {} -%}
+    {%- do collect_inputs(node, found, with_rows) -%}
+    {%- set sources = [] -%}
+    {%- for key in found if found[key] == 'source' -%}
+        {%- do sources.append("select '" ~ key ~ "' as name, max(_load_seq) as load_seq from " ~ key) -%}
+    {%- endfor -%}
+    {%- if sources -%}
+        {%- for row in run_query(sources | join(' union all ')).rows -%}
+            {%- do found.update({row[0]: row[1] | string}) -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {%- set parts = [node.checksum.checksum, var('repeat_days') | string] -%}
+    {%- for key in found | sort -%}
+        {%- do parts.append(key ~ '=' ~ found[key]) -%}
+    {%- endfor -%}
+    {{- return(local_md5(parts | join(';'))) -}}
+{% endmacro %}
+
+{% macro collect_inputs(node, found, with_rows) %}
+    {%- for id in node.depends_on.nodes -%}
+        {%- if id.startswith('source.') -%}
+            {%- if with_rows -%}
+                {%- set source = graph.sources[id] -%}
+                {%- do found.update({source.relation_name: 'source'}) -%}
+            {%- endif -%}
+        {%- else -%}
+            {%- set input = graph.nodes[id] -%}
+            {%- if input.resource_type == 'seed' -%}
+                {%- do found.update({id: input.checksum.checksum}) -%}
+            {%- elif input.config.materialized in ['view', 'ephemeral'] -%}
+                {%- do found.update({id: input.checksum.checksum}) -%}
+                {%- do collect_inputs(input, found, with_rows) -%}
+            {%- elif with_rows or input.config.materialized == 'table' -%}
+                {%- set before = position(input.name) -%}
+                {%- do found.update({id: (before['written_seq'] if before else 0) | string}) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+{% endmacro %}
+
+{# Write a model's position if it differs from what stands there; to be run inside the model's transaction. #}
+{% macro write_position(model_name, processed, written, full, hash, horizon='cast(null as timestamp)') %}
+delete from {{ build_table('build_position') }} where model = '{{ model_name }}';
+insert into {{ build_table('build_position') }}
+select '{{ model_name }}', {{ processed }}, {{ written }}, {{ full }}, '{{ hash }}', {{ horizon }};
+{% endmacro %}
+
+{#
+    Post-hook of an incremental model. `to` is read in the model's own transaction, hence from the snapshot its rows came from:
+    a delivery that lands in between is above it and is read by the next run.
+#}
+{% macro record_position() %}
+    {%- if execute -%}
+        {%- set own = position(model.name) -%}
+        {%- set built_anew = not is_incremental() -%}
+        {%- set upstream = config.get('upstream') -%}
+        {%- if upstream -%}
+            {%- set processed = position(upstream)['written_seq'] -%}
+        {%- else -%}
+            {%- set processed = run_query('select coalesce(max(_load_seq), -1) from ' ~ ref('int_case_version')).rows[0][0] | int -%}
+        {%- endif -%}
+        {%- set changed = built_anew or (run_query('select count(*) from changed_key').rows[0][0] | int) > 0 -%}
+        {%- set old = own or {'processed_seq': -1, 'written_seq': 0, 'full_seq': 0, 'input_hash': ''} -%}
+        {%- set written = old['written_seq'] + 1 if changed else old['written_seq'] -%}
+        {%- set hash = input_hash(model) -%}
+        {%- if changed or processed != old['processed_seq'] or hash != old['input_hash'] -%}
+{{ write_position(
+    model.name, processed, written, written if built_anew else old['full_seq'], hash, horizon_of(model.name)
+) }}
+            {%- if upstream %}
+delete from {{ build_table('touched_key') }} where model = '{{ upstream }}' and batch <= {{ processed }};
+            {%- endif -%}
+        {%- endif -%}
+    {%- endif -%}
+{% endmacro %}
+
+{# The as-of moment that due measures were judged by and stocks were drawn up to. #}
+{% macro horizon_of(model_name) %}
+    {%- if model_name in ['int_case_day', 'indicator_value'] -%}
+        (select as_of from ({{ data_horizon() }}) as horizon)
+    {%- else -%}
+        cast(null as timestamp)
+    {%- endif -%}
+{% endmacro %}

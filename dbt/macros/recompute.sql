@@ -1,0 +1,129 @@
+{#
+    Incremental strategy `recompute`: the model gives the whole truth about a scope (touched keys, days or periods), and this
+    writes the difference to what stands there. Rows that no longer exist go, unchanged rows stay untouched, and what changed is
+    logged for the next model in the same transaction. A delivery that repeats old rows therefore writes nothing downstream.
+
+    config: unique_key (the columns compared rows are replaced by), upstream (the model whose log is consumed).
+#}
+{% macro get_incremental_recompute_sql(arg_dict) %}
+    {%- set target_table = arg_dict['target_relation'] -%}
+    {%- set fresh = arg_dict['temp_relation'] -%}
+    {%- set columns = arg_dict['dest_columns'] | map(attribute='name') | join(', ') -%}
+    {%- set keys = arg_dict['unique_key'] if arg_dict['unique_key'] is not string else [arg_dict['unique_key']] -%}
+    {%- set key = keys | join(', ') -%}
+    {%- set own = position(model.name) -%}
+    {%- set batch = (own['written_seq'] if own else 0) + 1 -%}
+create or replace temporary table was_row as
+select {{ columns }} from {{ target_table }} where {{ '1 = 1' if recompute_all() else scope_of(model.name) }};
+create or replace temporary table changed_key as
+select distinct {{ key }} from (
+    (select {{ columns }} from was_row except select {{ columns }} from {{ fresh }})
+    union all
+    (select {{ columns }} from {{ fresh }} except select {{ columns }} from was_row)
+) as differing;
+{{ log_changes(model.name, fresh, key, batch) }}
+delete from {{ target_table }} where ({{ key }}) in (select {{ 'row(' ~ key ~ ')' if keys | length > 1 else key }} from changed_key);
+insert into {{ target_table }} ({{ columns }})
+select {{ columns }} from {{ fresh }} where ({{ key }}) in (select {{ 'row(' ~ key ~ ')' if keys | length > 1 else key }} from changed_key);
+{% endmacro %}
+
+{# The rows of a model that its touched input can change: a condition over its columns. The model computes exactly these. #}
+{% macro scope_of(model_name) %}
+    {%- if model_name == 'fct_case_report' -%}
+        report_id in (select report_id from {{ ref('int_case_version') }} where _load_seq > {{ processed_seq() }})
+    {%- elif model_name == 'fct_case' -%}
+        case_id in ({{ touched_keys('fct_case_report') }})
+    {%- elif model_name == 'int_case_day' -%}
+        day in ({{ touched_days() }})
+    {%- elif model_name == 'indicator_value' -%}
+        {{ touched_periods() }}
+    {%- elif model_name == 'index_score' -%}
+        period_kind || ':' || cast(period_start as {{ column_type('text') }}) in ({{ touched_keys('indicator_value') }})
+    {%- endif -%}
+{% endmacro %}
+
+{# What a model tells the next one: SQL that runs before its rows are replaced. #}
+{% macro log_changes(model_name, fresh, key, batch) %}
+    {%- if model_name == 'fct_case' -%}
+        {{ log_case_days(fresh, batch) }}
+    {%- elif model_name != 'index_score' -%}
+        {%- set told = {
+            'fct_case_report': 'case_id',
+            'int_case_day': 'cast(day as ' ~ column_type('text') ~ ')',
+            'indicator_value': "period_kind || ':' || cast(period_start as " ~ column_type('text') ~ ")"
+        }[model_name] %}
+insert into {{ build_table('touched_key') }}
+select distinct '{{ model_name }}', {{ told }}, {{ batch }} from (
+    select * from was_row
+    union all by name
+    select * from {{ fresh }}
+) as either
+where ({{ key }}) in (select {{ 'row(' ~ key ~ ')' if ',' in key else key }} from changed_key);
+    {%- endif -%}
+{% endmacro %}
+
+{# Keys (text) that `upstream` changed and the current model has not processed. #}
+{% macro touched_keys(upstream) -%}
+    select touched from {{ build_table('touched_key') }} where model = '{{ upstream }}' and batch > {{ processed_seq() }}
+{%- endmacro %}
+
+{#
+    Days to count again: those of changed cases, and the due days between the old and the new horizon, whose cases are now judged
+    (or, after a correction, no longer).
+#}
+{% macro touched_days() -%}
+    {%- set ends = horizon_moved('int_case_day') -%}
+    select day from {{ build_table('case_touched_day') }} where batch > {{ processed_seq() }}
+    {%- for due in due_columns() if ends %}
+    union
+    select {{ local_day(due) }} from {{ ref('fct_case') }}
+    where {{ due }} > {{ ends[0] }} and {{ due }} <= {{ ends[1] }}
+    {%- endfor %}
+{%- endmacro %}
+
+{# The old and the new horizon of a model, earlier one first, as literals; none where it has not moved. #}
+{% macro horizon_moved(model_name) %}
+    {%- if not execute -%}
+        {{ return(none) }}
+    {%- endif -%}
+    {%- set rows = run_query(
+        'select cast(least(was.horizon_at, now.as_of) as ' ~ column_type('text') ~ '), cast(greatest(was.horizon_at, now.as_of) as '
+        ~ column_type('text') ~ ') from (select horizon_at from ' ~ build_table('build_position') ~ " where model = '" ~ model_name
+        ~ "') as was cross join (" ~ data_horizon() ~ ') as now where was.horizon_at <> now.as_of'
+    ).rows -%}
+    {{ return(["timestamp '" ~ rows[0][0] ~ "'", "timestamp '" ~ rows[0][1] ~ "'"] if rows else none) }}
+{% endmacro %}
+
+{#
+    Days whose cube rows changed since the current model ran. When the horizon moved, also the old and the new one: the days in
+    between have a stock now, and the old one's month has more days.
+#}
+{% macro touched_cube_days() -%}
+    select cast(touched as date) as day from {{ build_table('touched_key') }}
+    where model = 'int_case_day' and batch > {{ processed_seq() }}
+    {%- for end in horizon_moved('indicator_value') or [] %}
+    union
+    select {{ local_day(end) }} as day
+    {%- endfor %}
+{%- endmacro %}
+
+{# Flow indicators change in the touched days and their months; a stock changes from the first touched day on. #}
+{% macro touched_periods() -%}
+    case
+        when indicator_code in (select code from {{ ref('indicator_definition') }} where {{ is_stock() }})
+            then (
+                (period_kind = 'day' and period_start >= (select min(day) from ({{ touched_cube_days() }}) as d))
+                or (
+                    period_kind = 'month'
+                    and period_start >= (select {{ month_start('min(day)') }} from ({{ touched_cube_days() }}) as d)
+                )
+            )
+        else (
+            (period_kind = 'day' and period_start in ({{ touched_cube_days() }}))
+            or (
+                period_kind = 'month'
+                and period_start in (select {{ month_start('day') }} from ({{ touched_cube_days() }}) as d)
+            )
+        )
+    end
+{%- endmacro %}

@@ -1,0 +1,5 @@
+select
+    {{ column_names('area') | join(',\n    ') }}
+from (
+    {{ feed('area') }}
+) as fed

@@ -1,0 +1,5 @@
+select
+    {{ column_names('component') | join(',\n    ') }}
+from (
+    {{ feed('component') }}
+) as fed

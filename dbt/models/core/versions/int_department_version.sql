@@ -1,0 +1,5 @@
+select
+    {{ column_names('department') | join(',\n    ') }}
+from (
+    {{ feed('department') }}
+) as fed

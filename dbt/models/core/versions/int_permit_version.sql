@@ -1,0 +1,5 @@
+select
+    {{ column_names('permit') | join(',\n    ') }}
+from (
+    {{ feed('permit') }}
+) as fed
