@@ -1,0 +1,81 @@
+"""When a build is due, and what the models are told of the lake."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog.contract import load_contracts
+from pipelines.build import (
+    BuildError,
+    BuildState,
+    current_state,
+    dbt_environment,
+    is_build_due,
+    models_hash,
+    prepare,
+    record_build,
+    run_dbt,
+)
+from pipelines.landing.tables import column_types
+from warehouse.lake import open_lake
+from warehouse.settings import Settings, load_settings
+
+
+def test_a_new_lake_is_due_and_a_built_one_is_not(sqlite_settings: Settings) -> None:
+    assert is_build_due(sqlite_settings)
+    with open_lake(sqlite_settings) as connection:
+        state = current_state(connection)
+    record_build(sqlite_settings, state)
+    assert not is_build_due(sqlite_settings)
+
+
+def test_other_models_make_a_build_due(sqlite_settings: Settings) -> None:
+    record_build(sqlite_settings, BuildState(0, "what the models were before"))
+    assert is_build_due(sqlite_settings)
+
+
+def test_models_hash_follows_content_only(tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    model = tmp_path / "models" / "m.sql"
+    model.write_text("select 1")
+    first = models_hash(tmp_path)
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "m.sql").write_text("compiled")
+    model.touch()
+    assert models_hash(tmp_path) == first
+    model.write_text("select 2")
+    assert models_hash(tmp_path) != first
+
+
+def test_prepare_makes_a_table_for_every_contract(sqlite_settings: Settings) -> None:
+    prepare(sqlite_settings)
+    with open_lake(sqlite_settings, read_only=True) as connection:
+        for contract in load_contracts("demo").values():
+            types = column_types(connection, "raw", contract.name)
+            assert list(types)[: len(contract.fields)] == [f.name for f in contract.fields]
+            assert column_types(connection, "quarantine", contract.name)
+
+
+def test_prepare_twice_writes_once(sqlite_settings: Settings) -> None:
+    def snapshots() -> int:
+        with open_lake(sqlite_settings, read_only=True) as connection:
+            return len(connection.execute("FROM lake.snapshots()").fetchall())
+
+    prepare(sqlite_settings)
+    before = snapshots()
+    prepare(sqlite_settings)
+    assert snapshots() == before
+
+
+def test_dbt_is_told_of_a_postgresql_catalogue(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, catalog="postgresql://someone@host/lake")
+    told = dbt_environment(settings)
+    assert told["GRIDLAKE_DBT_ATTACH_PATH"] == "ducklake:postgres:postgresql://someone@host/lake"
+    assert told["GRIDLAKE_DBT_META"] == ""
+
+
+def test_a_failing_dbt_tells_what_it_said(sqlite_settings: Settings) -> None:
+    with pytest.raises(BuildError, match="no-such-option"):
+        run_dbt(sqlite_settings, ["parse", "--no-such-option"])

@@ -1,0 +1,118 @@
+"""The command line: every command tells what it did, and refuses what it cannot do in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from warehouse.lake import open_lake, transact
+from warehouse.settings import load_settings
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty lake's home, set in the environment."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("GRIDLAKE_HOME", str(home))
+    return home
+
+
+@pytest.fixture
+def small_lake(home: Path) -> Path:
+    """A lake with one table of two rows."""
+    settings = load_settings()
+    with open_lake(settings) as connection:
+        transact(
+            connection,
+            settings,
+            lambda lake: lake.execute(
+                "CREATE TABLE lake.core.place AS SELECT * FROM (VALUES (1, '云泽'), (2, NULL)) t(id, name)"
+            ),
+            message="two places",
+        )
+    return home
+
+
+def test_query_prints_csv(small_lake: Path) -> None:
+    result = runner.invoke(app, ["query", "SELECT * FROM core.place ORDER BY id", "--format", "csv"])
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == ['"id","name"', '1,"云泽"', "2,"]
+
+
+def test_query_prints_json(small_lake: Path) -> None:
+    result = runner.invoke(app, ["query", "SELECT * FROM core.place ORDER BY id", "--format", "json"])
+    assert json.loads(result.stdout) == [{"id": 1, "name": "云泽"}, {"id": 2, "name": None}]
+
+
+def test_query_says_that_rows_were_left_out(small_lake: Path) -> None:
+    result = runner.invoke(app, ["query", "SELECT * FROM core.place", "--limit", "1"])
+    assert "1 rows (there are more" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "sql", ["DELETE FROM core.place", "SELECT 1; DROP TABLE core.place", "COPY core.place TO 'x.csv'"]
+)
+def test_query_changes_nothing(small_lake: Path, sql: str) -> None:
+    assert runner.invoke(app, ["query", sql]).exit_code == 1
+    kept = runner.invoke(app, ["query", "SELECT count(*) AS n FROM core.place", "--format", "csv"])
+    assert kept.stdout.splitlines()[-1] == "2"
+
+
+def test_a_query_without_a_lake_says_what_to_do(home: Path) -> None:
+    result = runner.invoke(app, ["query", "SELECT 1"])
+    assert result.exit_code == 1
+    assert "gridlake run" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_an_unknown_setting_is_refused_by_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDLAKE_CITTY", "demo")
+    result = runner.invoke(app, ["sources"])
+    assert result.exit_code == 1
+    assert "GRIDLAKE_CITTY" in result.stderr
+    assert "GRIDLAKE_CITY" in result.stderr
+
+
+def test_an_unknown_city_names_those_there_are(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDLAKE_CITY", "atlantis")
+    result = runner.invoke(app, ["sources"])
+    assert result.exit_code == 1
+    assert "washington_dc" in result.stderr
+
+
+def test_an_unknown_source_is_refused_before_anything_runs(home: Path) -> None:
+    result = runner.invoke(app, ["run", "--source", "hotline"])
+    assert result.exit_code == 1
+    assert "hotline_12345" in result.stderr
+    assert not (home / "catalog.sqlite").exists()
+
+
+def test_sources_lists_every_data_set(home: Path) -> None:
+    result = runner.invoke(app, ["sources"])
+    assert result.exit_code == 0
+    for name in ("hotline_order", "permit_application", "unit_grid"):
+        assert name in result.stdout
+
+
+def test_contracts_check_reports_all_faults(tmp_path: Path) -> None:
+    folder = tmp_path / "contracts" / "demo"
+    folder.mkdir(parents=True)
+    (folder / "one.yml").write_text("kind: DataContract\n", encoding="utf-8")
+    (folder / "two.yml").write_text("]not yaml", encoding="utf-8")
+    result = runner.invoke(app, ["contracts", "check", str(folder.parent)])
+    assert result.exit_code == 1
+    assert "one.yml" in result.stderr
+    assert "two.yml" in result.stderr
+    assert "2 contracts checked" in result.stdout
+
+
+def test_maintain_tells_its_counts(small_lake: Path) -> None:
+    result = runner.invoke(app, ["maintain"])
+    assert result.exit_code == 0, result.output
+    assert "merged files" in result.stdout
