@@ -140,6 +140,12 @@ def _check_directory(own: Mapping[str, Any], report: Report) -> None:
         report("titleEn", "the English title is missing", "add titleEn to customProperties")
     one_of(own.get("sharingType"), vocabulary.SHARING_TYPES, "sharingType", report)
     one_of(own.get("dataGrade"), vocabulary.DATA_GRADES, "dataGrade", report)
+    allowed = own.get("quarantineShareAllowed")
+    if allowed is not None:
+        if not isinstance(allowed, int | float) or isinstance(allowed, bool) or not 0 <= allowed <= 1:
+            report("quarantineShareAllowed", f"{allowed!r} is not a share", "give a number from 0 to 1")
+        if not filled(own.get("quarantineShareReason")):
+            report("quarantineShareReason", "a share of its own gives no reason", "add quarantineShareReason")
     if own.get("sharingType") not in (None, "unconditional") and not filled(own.get("sharingReason")):
         report("sharingReason", "a data set that is not shared freely gives no reason", "add sharingReason")
 

@@ -24,6 +24,8 @@ from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT
 
 CONTRACTS = PROJECT_ROOT / "catalog" / "contracts"
+# A delivery that loses more than this share of its rows is no longer believable as a whole.
+QUARANTINE_SHARE_ALLOWED = 0.05
 
 
 class ContractError(GridLakeError):
@@ -111,6 +113,7 @@ class Contract:
     lateness: Allowance | None
     purpose: str
     limitations: str
+    quarantine_share_allowed: float
     fields: tuple[Field, ...]
     rules: tuple[Rule, ...] = field(default=())
 
@@ -216,6 +219,7 @@ def from_odcs(document: OpenDataContractStandard, path: Path) -> Contract:
         frequency=_allowance(sla.get("frequency")),
         lateness=_allowance(sla.get("latency")),
         purpose=(document.description.purpose or "") if document.description else "",
+        quarantine_share_allowed=float(own.get("quarantineShareAllowed", QUARANTINE_SHARE_ALLOWED)),
         limitations=(document.description.limitations or "") if document.description else "",
         fields=tuple(_field(p) for p in table.properties or []),
         rules=tuple(_rule(q) for q in table.quality or [] if q.engine == "gridlake"),

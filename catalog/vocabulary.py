@@ -177,7 +177,17 @@ TYPE_OPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 CONTRACT_PROPERTIES = frozenset(
-    {"titleZh", "titleEn", "directoryItem", "directorySubItem", "sharingType", "sharingReason", "dataGrade"}
+    {
+        "titleZh",
+        "titleEn",
+        "directoryItem",
+        "directorySubItem",
+        "sharingType",
+        "sharingReason",
+        "dataGrade",
+        "quarantineShareAllowed",
+        "quarantineShareReason",
+    }
 )
 FIELD_PROPERTIES = frozenset({"unit", "codeList", "personalData", "restriction", "restrictionReason"})
 

@@ -98,15 +98,18 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
         counts = ("deliveries", "rows read", "rows accepted", "rows quarantined", "dagster/row_count")
         table.add_row(str(row["data set"]), *(f"{row.get(name, 0):,}" for name in counts))
     out.print(table)
-    out.print(
-        "core and indicator were built and checked" if report.is_built else "nothing new: nothing had to be built"
-    )
+    if report.held_back_by:
+        err.print("the build is held back: what landed would make later layers wrong", style="red")
+    elif report.is_built:
+        out.print("core and indicator were built and checked")
+    else:
+        out.print("nothing new: nothing had to be built" if build else "core and indicator were left as they are")
     for check in report.failed_checks:
         out.print(f"check failed: {check}", style="yellow", markup=False, soft_wrap=True)
     for refusal in report.refused:
         err.print(f"delivery refused: {refusal}", style="red", markup=False, soft_wrap=True)
     out.print(f"{report.seconds:.1f} s")
-    if report.refused:
+    if report.refused or report.held_back_by:
         raise typer.Exit(1)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.assets.checks import BLOCKING
 from pipelines.build import is_build_due
 from pipelines.jobs import BUILD
 from warehouse.errors import GridLakeError
@@ -45,6 +46,7 @@ class RunReport:
     refused: tuple[str, ...]
     is_built: bool
     failed_checks: tuple[str, ...]
+    held_back_by: tuple[str, ...]
     seconds: float
 
 
@@ -94,7 +96,8 @@ def run_city(
             refused += _refused(result)
             failed_checks += _failed_checks(result)
             failures += _failures(result)
-        is_due = build and (full_refresh or is_build_due(settings))
+        held_back = [check for check in failed_checks if f": {BLOCKING} (error)" in check]
+        is_due = build and not held_back and (full_refresh or is_build_due(settings))
         if is_due and not failures:
             config = {"ops": {"models": {"config": {"full_refresh": full_refresh}}}}
             result = _execute(defs, BUILD, instance, config)
@@ -103,7 +106,7 @@ def run_city(
     if failures:
         raise RunFailed("the run failed:\n  " + "\n  ".join(failures), fix="see the run in Dagster: `make up`")
     seconds = time.monotonic() - started
-    return RunReport(tuple(landed), tuple(refused), is_due, tuple(failed_checks), seconds)
+    return RunReport(tuple(landed), tuple(refused), is_due, tuple(failed_checks), tuple(held_back), seconds)
 
 
 def _execute(

@@ -19,9 +19,6 @@ from warehouse.identifiers import checked
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
 
-# A delivery that loses more than this share of its rows is no longer believable as a whole.
-MAX_QUARANTINE_SHARE = 0.05
-
 
 @dataclass(frozen=True)
 class _Load:
@@ -240,7 +237,8 @@ def _quarantine(
 ) -> list[CheckResult]:
     read = sum(load.read_count for load in group)
     refused = sum(load.quarantined_count for load in group)
-    bad = [load for load in group if load.quarantined_count > MAX_QUARANTINE_SHARE * load.read_count]
+    allowed = contract.quarantine_share_allowed
+    bad = [load for load in group if load.quarantined_count > allowed * load.read_count]
     results = [
         _result(
             contract,
@@ -260,7 +258,7 @@ def _quarantine(
             severity="error",
             checked_count=len(group),
             failed_count=len(bad),
-            message=f"{len(bad)} of {len(group)} deliveries lost more than {MAX_QUARANTINE_SHARE:.0%} of their rows",
+            message=f"{len(bad)} of {len(group)} deliveries lost more than {allowed:.0%} of their rows",
             position=load_seq,
             failed_keys=tuple(f"delivery={load.delivery_id}" for load in bad),
         ),

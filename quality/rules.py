@@ -17,8 +17,8 @@ _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})
 _MOMENTS = frozenset({"DATE", "TIMESTAMP"})
 # Bit masks are BIGINT.
 MAX_COUNTED = 62
-_TRUE = "('y', 'yes', '是', 'true', 't', '1')"
-_FALSE = "('n', 'no', '否', 'false', 'f', '0')"
+_TRUE = "['y', 'yes', '是', 'true', 't', '1']"
+_FALSE = "['n', 'no', '否', 'false', 'f', '0']"
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,12 @@ class Condition:
 class CompiledContract:
     """SQL pieces over a relation whose columns are `_s<n>` (source value of field n, text or native).
 
-    `typed` are `(field name, expression)`; `errors` refuse the row, `warnings` are only counted. Both speak
-    of `_s<n>` and of the typed fields by name.
+    `plain` are `(column _p<n>, expression)` over `_s<n>`; `typed` are `(field name, expression)` over both;
+    `errors` refuse the row, `warnings` are only counted. The last two speak of `_s<n>` and of the typed fields
+    by name.
     """
 
+    plain: tuple[tuple[str, str], ...]
     typed: tuple[tuple[str, str], ...]
     errors: tuple[Condition, ...]
     warnings: tuple[Condition, ...]
@@ -53,14 +55,20 @@ def compile_contract(contract: Contract, source_is_text: Mapping[str, bool]) -> 
     Raises:
         ContractError: a code list is missing, or there are too many warnings to count.
     """
+    plain: list[tuple[str, str]] = []
     typed: list[tuple[str, str]] = []
     errors: list[Condition] = []
     for number, field in enumerate(contract.fields):
-        source = f"_s{number}"
-        present = field.name in source_is_text
-        typed.append((field.name, cast(field, source, is_text=source_is_text[field.name]) if present else _null(field)))
-        if present:
-            errors += field_conditions(field, source)
+        if field.name not in source_is_text:
+            typed.append((field.name, f"CAST(NULL AS {field.physical_type})"))
+            continue
+        is_text = source_is_text[field.name]
+        source, parsed = f"_s{number}", f"_p{number}"
+        expression = plain_cast(field, source, is_text=is_text)
+        if expression != "NULL":
+            plain.append((parsed, expression))
+        typed.append((field.name, cast(field, source, parsed, is_text=is_text)))
+        errors += field_conditions(field, source)
     rules = [(rule, Condition(f"rule:{rule.name}", f"NOT ({rule.expression})")) for rule in contract.rules]
     errors += [condition for rule, condition in rules if rule.severity == "error"]
     warnings = tuple(condition for rule, condition in rules if rule.severity != "error")
@@ -71,14 +79,22 @@ def compile_contract(contract: Contract, source_is_text: Mapping[str, bool]) -> 
             value=len(warnings),
             fix="join some of them",
         )
-    return CompiledContract(tuple(typed), tuple(errors), warnings)
+    return CompiledContract(tuple(plain), tuple(typed), tuple(errors), warnings)
 
 
-def _null(field: Field) -> str:
-    return f"CAST(NULL AS {field.physical_type})"
+def plain_cast(field: Field, source: str, *, is_text: bool) -> str:
+    """DuckDB's own cast of a source value, which `cast` then judges; a field that needs none gets NULL."""
+    kind = field.physical_type.upper()
+    if field.is_geometry or kind.startswith("VARCHAR") or (is_text and kind == "BOOLEAN"):
+        return "NULL"
+    # A cast of text to DATE ignores whatever follows the day, so a date is read as a time.
+    if is_text and kind in _MOMENTS:
+        # Unlike for numbers, blanks are only allowed in front.
+        return f"TRY_CAST(CASE WHEN ends_with({source}, ' ') THEN trim({source}) ELSE {source} END AS TIMESTAMP)"
+    return f"TRY_CAST({source} AS {kind})"
 
 
-def cast(field: Field, source: str, *, is_text: bool) -> str:
+def cast(field: Field, source: str, plain: str, *, is_text: bool) -> str:
     """The expression that turns a source value into the field's type, or NULL where it does not fit.
 
     Written so that nothing is changed silently. What DuckDB's plain cast would do, and this does not: round
@@ -86,70 +102,68 @@ def cast(field: Field, source: str, *, is_text: bool) -> str:
     for numbers, `epoch` and the year 24 for dates, cut the time (or any other text) off a date.
 
     A time keeps the clock reading that the source wrote; an offset such as +08:00 or Z is not applied.
+    `plain` is the column that holds `plain_cast`, so that it is computed once.
     """
     kind = field.physical_type.upper()
     if field.is_geometry:
         return _geometry(source, is_text=is_text)
     if kind.startswith("VARCHAR"):
         return source if is_text else f"CAST({source} AS VARCHAR)"
-    plain = f"TRY_CAST({source} AS {kind})"
     if not is_text:
         return _native_cast(kind, source, plain)
     if kind in _INTEGERS:
-        # Most integers are written as DuckDB writes them; only the others pay for the pattern.
-        return (
-            f"CASE WHEN CAST({plain} AS VARCHAR) = {source} THEN {plain}"
-            f" WHEN regexp_full_match({source}, '\\s*[+-]?[0-9]+(\\.0*)?\\s*') THEN {plain} END"
-        )
+        return _exact(source, plain, r"[0-9]+(\.0*)?")
+    if kind.startswith(("DECIMAL", "NUMERIC")):
+        return _exact(source, plain, rf"[0-9]*(\.[0-9]{{0,{_scale(kind)}}}0*)?")
     if kind in ("DOUBLE", "FLOAT"):
         return f"CASE WHEN isfinite({plain}) AND NOT contains({source}, '_') THEN {plain} END"
-    if kind.startswith(("DECIMAL", "NUMERIC")):
-        digits = f"\\s*[+-]?[0-9]*(\\.[0-9]{{0,{_scale(kind)}}}0*)?\\s*"
-        return f"CASE WHEN regexp_full_match({source}, {literal(digits)}) THEN {plain} END"
     if kind == "BOOLEAN":
         low = f"lower(trim({source}))"
-        return f"CASE WHEN {low} IN {_TRUE} THEN true WHEN {low} IN {_FALSE} THEN false END"
+        return (
+            f"CASE WHEN {source} = '1' THEN true WHEN {source} = '0' THEN false"
+            # Not IN: DuckDB would turn that into a join, which is computed for every row.
+            f" WHEN list_contains({_TRUE}, {low}) THEN true WHEN list_contains({_FALSE}, {low}) THEN false END"
+        )
     if kind in _MOMENTS:
-        return _moment(field, kind, source)
+        return _moment(field, kind, source, plain)
     return plain
 
 
-def _moment(field: Field, kind: str, source: str) -> str:
-    """A date or time in ISO form (or with slashes) with a year of four digits, or in a declared format."""
-    iso = _guarded(kind, source)
-    blanks = f"CASE WHEN trim({source}) <> {source} THEN {_guarded(kind, f'trim({source})')} END"
-    declared = ""
-    if field.formats:
-        formats = "[" + ", ".join(literal(f) for f in field.formats) + "]"
-        declared = f", CAST(try_strptime(trim({source}), {formats}) AS {kind})"
-    return f"coalesce({iso}, {blanks}{declared})"
-
-
-def _guarded(kind: str, source: str) -> str:
-    """The cast behind a look at the text, which costs less than a second cast would."""
-    if kind == "TIMESTAMP":
-        guard = f"{source} >= '1' AND {source} < ':' AND substr({source}, 5, 1) IN ('-', '/')"
-        return f"CASE WHEN {guard} AND NOT ends_with({source}, ')') THEN TRY_CAST({source} AS TIMESTAMP) END"
-    # A plain cast to DATE ignores whatever follows the day, so a longer text is read as a time at midnight.
-    at = f"({_guarded('TIMESTAMP', source)})"
+def _exact(source: str, plain: str, digits: str) -> str:
+    """Numbers are mostly written as DuckDB writes them; only the others pay for the pattern."""
+    pattern = rf"\s*[+-]?{digits}\s*"
     return (
-        f"CASE WHEN regexp_full_match({source}, '[1-9][0-9]{{3}}[-/][0-9]{{1,2}}[-/][0-9]{{1,2}}')"
-        f" THEN TRY_CAST({source} AS DATE) WHEN {at} = date_trunc('day', {at}) THEN CAST({at} AS DATE) END"
+        f"CASE WHEN CAST({plain} AS VARCHAR) = {source} THEN {plain}"
+        f" WHEN regexp_full_match({source}, {literal(pattern)}) THEN {plain} END"
     )
+
+
+def _moment(field: Field, kind: str, source: str, plain: str) -> str:
+    """A date or time in ISO form (or with slashes) with a year of four digits, or in a declared format."""
+    whole = f" AND {plain} = date_trunc('day', {plain})" if kind == "DATE" else ""
+    # A word (`epoch`, `infinity`) starts beyond the digits.
+    iso = (
+        f"CASE WHEN {plain} >= TIMESTAMP '1000-01-01' AND {plain} < TIMESTAMP '10000-01-01'{whole}"
+        f" AND ({source} BETWEEN '0' AND ':' OR ltrim({source}) < ':') THEN CAST({plain} AS {kind}) END"
+    )
+    if not field.formats:
+        return iso
+    formats = "[" + ", ".join(literal(f) for f in field.formats) + "]"
+    parsed = f"try_strptime(trim({source}), {formats})"
+    return f"coalesce({iso}, CASE WHEN {parsed} >= TIMESTAMP '1000-01-01' THEN CAST({parsed} AS {kind}) END)"
 
 
 def _native_cast(kind: str, source: str, plain: str) -> str:
     """A typed source value (Parquet, database) in another type, where that holds the same value."""
     if kind in _INTEGERS or kind.startswith(("DECIMAL", "NUMERIC")):
         return f"CASE WHEN {plain} = {source} THEN {plain} END"
-    if kind in ("DOUBLE", "FLOAT"):
+    if kind in ("DOUBLE", "FLOAT", "TIMESTAMP"):
         return f"CASE WHEN isfinite({plain}) THEN {plain} END"
     if kind == "BOOLEAN":
         return f"CASE WHEN CAST({plain} AS DOUBLE) = TRY_CAST({source} AS DOUBLE) THEN {plain} END"
     if kind == "DATE":
-        return f"CASE WHEN CAST({plain} AS TIMESTAMP) = TRY_CAST({source} AS TIMESTAMP) AND isfinite({plain}) THEN {plain} END"
-    if kind == "TIMESTAMP":
-        return f"CASE WHEN isfinite({plain}) THEN {plain} END"
+        whole = f"CAST({plain} AS TIMESTAMP) = TRY_CAST({source} AS TIMESTAMP)"
+        return f"CASE WHEN isfinite({plain}) AND {whole} THEN {plain} END"
     return plain
 
 
@@ -218,7 +232,10 @@ def names_of(conditions: Sequence[Condition]) -> str:
 
 
 def mask_of(conditions: Sequence[Condition]) -> str:
-    """A BIGINT with bit n set where condition n holds; the caller keeps the order."""
+    """A bit mask with bit n set where condition n holds, as narrow as it can be; the caller keeps the order."""
+    bits = len(conditions)
+    kind = next(kind for kind, width in (("UTINYINT", 8), ("UINTEGER", 32), ("BIGINT", MAX_COUNTED)) if bits <= width)
     if not conditions:
-        return "CAST(0 AS BIGINT)"
-    return " + ".join(f"CASE WHEN {c.broken} THEN {1 << n} ELSE 0 END" for n, c in enumerate(conditions))
+        return f"CAST(0 AS {kind})"
+    total = " + ".join(f"CASE WHEN {c.broken} THEN {1 << n} ELSE 0 END" for n, c in enumerate(conditions))
+    return f"CAST({total} AS {kind})"

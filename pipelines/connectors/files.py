@@ -29,8 +29,8 @@ from pipelines.source import DatasetSource, SourceError
 
 log = logging.getLogger(__name__)
 
-# A batch is bounded so that a long first load shows progress and a kill loses little.
-BATCH_BYTES = 4 << 30
+# A batch is bounded (decompressed) so that a long first load shows progress, spills little and a kill loses little.
+BATCH_BYTES = 1 << 30
 _CAPTURE = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
 READERS: dict[str, Reader] = {
     "csv": CsvReader(),
@@ -243,10 +243,10 @@ def _parts(files: list[SourceFile]) -> Iterator[list[SourceFile]]:
     part: list[SourceFile] = []
     size = 0
     for file in files:
-        if part and size + file.delivery.size_bytes > BATCH_BYTES:
+        if part and size + file.content_bytes > BATCH_BYTES:
             yield part
             part, size = [], 0
         part.append(file)
-        size += file.delivery.size_bytes
+        size += file.content_bytes
     if part:
         yield part

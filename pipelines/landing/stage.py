@@ -77,12 +77,13 @@ def _select(
     compiled: CompiledContract,
     used: frozenset[str],
 ) -> str:
-    """The statement that fills `staged_rows`: source values, then typed values, then the rules over both."""
+    """The statement that fills `staged_rows`: source values, plain casts, typed values, then the rules over them."""
     sources = [
         f"{_source_value(present[f.name], f.name, entry)} AS _s{number}"
         for number, f in enumerate(contract.fields)
         if f.name in present
     ]
+    plain = [f"{expression} AS {column}" for column, expression in compiled.plain]
     typed = [f"{expression} AS {quoted(name)}" for name, expression in compiled.typed]
     broken, names = any_of(compiled.errors), names_of(compiled.errors)
     if batch.unread:
@@ -91,6 +92,8 @@ def _select(
     fixed = mask_of(_fix_conditions(entry, present))
     fields = ", ".join(quoted(f.name) for f in contract.fields)
     values = f"SELECT *, {', '.join([*sources, f'{fixed} AS _fixed'])} FROM {batch.relation}"
+    if plain:
+        values = f"SELECT *, {', '.join(plain)} FROM ({values})"
     cast_values = f"SELECT *, {', '.join(typed)} FROM ({values})"
     # The source row's JSON is built only for broken rows.
     return f"""
@@ -190,8 +193,14 @@ def _source_value(column: _Choice, field: str, entry: DatasetSource) -> str:
         value = f"CASE {cases} ELSE {value} END"
     if not column.is_text:
         return value
-    listing = ", ".join(literal(null) for null in dict.fromkeys(["", *entry.null_values]))
-    return f"CASE WHEN trim({value}) NOT IN ({listing}) THEN {value} END"
+    nulls = list(dict.fromkeys(["", *entry.null_values]))
+    listing = "[" + ", ".join(literal(null) for null in nulls) + "]"
+    # Trimming every value costs more than a look at its ends, and only blank ends can make it a null value.
+    has_no_blank_ends = f"{value} >= '!' AND {value} < '~'"
+    if len(nulls) > 1:
+        has_no_blank_ends += f" AND NOT ends_with({value}, ' ') AND NOT list_contains({listing}, {value})"
+    is_filled = f"NOT list_contains({listing}, trim({value}))"
+    return f"CASE WHEN {has_no_blank_ends} THEN {value} WHEN {is_filled} THEN {value} END"
 
 
 def _fix_conditions(entry: DatasetSource, present: dict[str, _Choice]) -> list[Condition]:
