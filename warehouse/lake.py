@@ -74,13 +74,11 @@ def lake_exists(settings: Settings) -> bool:
 
 
 @contextmanager
-def open_lake(
-    settings: Settings, *, read_only: bool = False, snapshot: int | None = None
-) -> Iterator[duckdb.DuckDBPyConnection]:
+def open_lake(settings: Settings, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB session with the lake attached as `lake`; its temporary files live in the lake's home.
 
-    A session that may write still does so only through `transact`. With `snapshot` (needs `read_only`) every
-    table and view is seen as of that snapshot id.
+    A session that may write still does so only through `transact`. Opening costs half a second of CPU, because
+    DuckDB checks the signatures of the extensions each time.
 
     Raises:
         LakeError: the lake is not there (reading), belongs to another city, or its catalogue is unreachable.
@@ -97,7 +95,7 @@ def open_lake(
         connection.execute(f"SET threads = {settings.threads or os.cpu_count() or 1}")
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
         connection.execute("SET TimeZone = 'UTC'")
-        _attach(connection, settings, read_only=read_only, snapshot=snapshot)
+        _attach(connection, settings, read_only=read_only)
         if not read_only and not has_layout(connection):
             transact(connection, settings, lambda c: ensure_layout(c, settings.city), message="layout")
         check_city(connection, settings.city)
@@ -106,13 +104,17 @@ def open_lake(
         connection.close()
 
 
-def _attach(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool, snapshot: int | None
-) -> None:
+def pin_snapshot(connection: duckdb.DuckDBPyConnection, settings: Settings, snapshot: int) -> None:
+    """Turn a read-only session to one snapshot: every table and view is then seen as of that snapshot id."""
+    connection.execute("DETACH lake")
+    connection.execute(attachment(settings).sql(read_only=True, snapshot=snapshot, create=False))
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_only: bool) -> None:
     how = attachment(settings)
     try:
         try:
-            connection.execute(how.sql(read_only=read_only, snapshot=snapshot, create=False))
+            connection.execute(how.sql(read_only=read_only, create=False))
         except duckdb.Error:
             if read_only:
                 raise

@@ -134,6 +134,7 @@ class _Run:
             self._close()
 
     def flush(self, schema: str, table: str) -> None:
+        # Finds only what a tool wrote that attached the lake its own way; see `extensions.load_extensions`.
         rows = self._step(
             f"flush {schema}.{table}",
             f"CALL ducklake_flush_inlined_data('lake', schema_name => {literal(schema)}, "

@@ -27,7 +27,7 @@ import duckdb
 from warehouse.changes import latest_snapshot, tables_behind, touched_since
 from warehouse.errors import LakeError
 from warehouse.identifiers import checked, literal
-from warehouse.lake import open_lake, without_secrets
+from warehouse.lake import open_lake, pin_snapshot, without_secrets
 from warehouse.settings import Settings
 
 DEFAULT_GRACE = timedelta(hours=1)
@@ -125,11 +125,11 @@ def publish(
                 and _fingerprint(served) == fingerprint
                 and not touched_since(connection, served.snapshot, snapshot, sources)
             )
-        if served is None or not is_same:
-            new = _new_publication(folder, name, snapshot, fingerprint)
-            _build(settings, new, selects)
-            _switch(folder, served, new)
-            served = new
+            if served is None or not is_same:
+                new = _new_publication(folder, name, snapshot, fingerprint)
+                _build(connection, settings, new, selects)
+                _switch(folder, served, new)
+                served = new
         _remove_old(folder, name, served, grace)
     return served
 
@@ -168,22 +168,24 @@ def _sweep_temporaries(folder: Path, name: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def _build(settings: Settings, new: Publication, selects: Mapping[str, str]) -> None:
+def _build(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, new: Publication, selects: Mapping[str, str]
+) -> None:
     temporary = new.path.with_name(f".{new.path.name}.tmp")
     try:
-        with open_lake(settings, read_only=True, snapshot=new.snapshot) as connection:
-            connection.execute(f"ATTACH {literal(str(temporary))} AS serving")
-            for target, select in selects.items():
-                connection.execute(f"CREATE TABLE serving.main.{target} AS {select}")
-            connection.execute(
-                "CREATE TABLE serving.main._publication AS "
-                f"SELECT {literal(new.name)} AS name, {literal(new.version)} AS version, snapshot_id, "
-                "snapshot_time AT TIME ZONE 'UTC' AS snapshot_at, "
-                f"TIMESTAMP '{new.published_at:%Y-%m-%d %H:%M:%S}' AS published_at "
-                f"FROM lake.snapshots() WHERE snapshot_id = {new.snapshot:d}"
-            )
-            connection.execute("CHECKPOINT serving")
-            connection.execute("DETACH serving")
+        pin_snapshot(connection, settings, new.snapshot)
+        connection.execute(f"ATTACH {literal(str(temporary))} AS serving")
+        for target, select in selects.items():
+            connection.execute(f"CREATE TABLE serving.main.{target} AS {select}")
+        connection.execute(
+            "CREATE TABLE serving.main._publication AS "
+            f"SELECT {literal(new.name)} AS name, {literal(new.version)} AS version, snapshot_id, "
+            "snapshot_time AT TIME ZONE 'UTC' AS snapshot_at, "
+            f"TIMESTAMP '{new.published_at:%Y-%m-%d %H:%M:%S}' AS published_at "
+            f"FROM lake.snapshots() WHERE snapshot_id = {new.snapshot:d}"
+        )
+        connection.execute("CHECKPOINT serving")
+        connection.execute("DETACH serving")
     except duckdb.Error as error:
         raise LakeError("cannot be published: " + without_secrets(str(error), settings), where=new.name) from None
     _sync(temporary)

@@ -1,0 +1,59 @@
+"""Fixtures that more than one package's tests use: settings of a fresh lake on either catalogue."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from warehouse.postgres import create_database, local_postgres
+from warehouse.settings import PREFIX, Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(PREFIX):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URL of a real PostgreSQL server that lives as long as the test session."""
+    # A short path of our own: a socket's path has at most 107 bytes, which pytest's folders may exceed.
+    folder = Path(tempfile.mkdtemp(prefix="gridlake-pg-"))
+    try:
+        with local_postgres(folder / "pg") as url:
+            yield url
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str) -> str:
+    """The URL of an empty PostgreSQL database for one test."""
+    return create_database(postgres_url, f"test_{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path: Path) -> Settings:
+    """Settings of a lake that does not exist yet, with a SQLite catalogue."""
+    return load_settings(home=tmp_path / "home", memory="600MB")
+
+
+@pytest.fixture
+def postgres_settings(tmp_path: Path, postgres_database: str) -> Settings:
+    """Settings of a lake that does not exist yet, with a PostgreSQL catalogue."""
+    return load_settings(home=tmp_path / "home", memory="600MB", catalog=postgres_database)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Settings of a lake that does not exist yet, once with each kind of catalogue."""
+    found: Settings = request.getfixturevalue(f"{request.param}_settings")
+    return found
