@@ -118,7 +118,7 @@ def run_dbt(settings: Settings, arguments: list[str], environment: Mapping[str, 
 def prepare(settings: Settings) -> None:
     """Create the tables of every contract of the city, so that models find also what nobody has delivered yet."""
     contracts = load_contracts(settings.city)
-    with open_lake(settings) as connection:
+    with open_lake(settings, spatial=False) as connection:
         present = set(
             connection.execute(
                 "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = 'lake'"
@@ -148,7 +148,7 @@ def built_state(connection: duckdb.DuckDBPyConnection) -> BuildState | None:
 
 def is_build_due(settings: Settings) -> bool:
     """Whether rows have landed, or models have changed, since the last successful build."""
-    with open_lake(settings) as connection:
+    with open_lake(settings, spatial=False) as connection:
         return built_state(connection) != current_state(connection)
 
 
@@ -162,6 +162,6 @@ def record_build(settings: Settings, state: BuildState) -> None:
             [state.load_seq, state.models_hash, datetime.now(UTC).replace(tzinfo=None)],
         )
 
-    with open_lake(settings) as connection:
+    with open_lake(settings, spatial=False) as connection:
         if built_state(connection) != state:
             transact(connection, settings, write, message="built")

@@ -7,6 +7,7 @@ import dagster as dg
 from pipelines.assets.checks import checks
 from pipelines.assets.models import dbt_resource, model_assets
 from pipelines.assets.raw import raw_assets
+from pipelines.assets.share import serving_file
 from pipelines.assets.upkeep import upkeep
 from pipelines.build import ensure_manifest
 from pipelines.jobs import jobs
@@ -21,7 +22,7 @@ def definitions(settings: Settings) -> dg.Definitions:
     """Everything of the city of these settings."""
     systems = load_sources(settings.city)
     return dg.Definitions(
-        assets=[*raw_assets(settings.city), model_assets(settings, ensure_manifest(settings))],
+        assets=[*raw_assets(settings.city), model_assets(settings, ensure_manifest(settings)), serving_file],
         asset_checks=checks(settings.city),
         jobs=[*jobs(systems), upkeep],
         schedules=schedules(systems),

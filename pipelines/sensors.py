@@ -59,6 +59,6 @@ def build_when_landed(context: dg.SensorEvaluationContext, lake: LakeResource) -
         return dg.SkipReason("nothing has landed yet")
     if not is_build_due(settings):
         return dg.SkipReason("all that has landed is built")
-    with open_lake(settings, read_only=True) as connection:
+    with open_lake(settings, read_only=True, spatial=False) as connection:
         ((position,),) = connection.execute("SELECT coalesce(max(load_seq), 0) FROM lake.ops.load").fetchall()
     return dg.RunRequest(run_key=f"load-{position}")

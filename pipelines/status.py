@@ -41,7 +41,7 @@ def status(settings: Settings) -> Status:
     Raises:
         LakeError: there is no lake yet.
     """
-    with open_lake(settings, read_only=True) as lake:
+    with open_lake(settings, read_only=True, spatial=False) as lake:
         loads = {
             row[0]: row[1:]
             for row in lake.execute(

@@ -64,7 +64,7 @@ def contract_checks(
         LakeError: there is no lake.
     """
     if connection is None:
-        with open_lake(settings, read_only=True) as opened:
+        with open_lake(settings, read_only=True, spatial=False) as opened:
             return contract_checks(settings, contracts, connection=opened, now=now)
     moment = now or datetime.now(UTC).replace(tzinfo=None)
     chosen = list(load_contracts(settings.city).values()) if contracts is None else list(contracts)

@@ -104,7 +104,7 @@ def record(
     if not results:
         return 0
     if connection is None:
-        with open_lake(settings) as opened:
+        with open_lake(settings, spatial=False) as opened:
             return record(settings, results, connection=opened, checked_at=checked_at)
     moment = checked_at or datetime.now(UTC).replace(tzinfo=None)
     if not _changed(results, _last(connection)):
@@ -129,7 +129,7 @@ def latest(settings: Settings) -> list[CheckResult]:
     """The newest result of every check, ordered by check; empty for a lake that has none."""
     if not lake_exists(settings):
         return []
-    with open_lake(settings, read_only=True) as connection:
+    with open_lake(settings, read_only=True, spatial=False) as connection:
         return sorted(_last(connection).values(), key=lambda result: result.check_id)
 
 

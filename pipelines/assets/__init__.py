@@ -1,1 +1,1 @@
-"""The assets by layer: `raw` from the source files, `models` from dbt, `checks` from quality, `upkeep` of the lake."""
+"""The assets by layer: `raw` from sources, `models` from dbt, `checks` from quality, `share` for readers; and upkeep."""

@@ -86,7 +86,7 @@ def _suite_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
 def _still_true(settings: Settings, suites: Sequence[Suite]) -> list[CheckResult]:
     """The recorded results of raw suites over which nothing has landed since, so that an idle run costs nothing."""
     last = [r for r in latest(settings) if r.kind == "gx" and r.layer == "raw"]
-    with open_lake(settings, read_only=True) as lake:
+    with open_lake(settings, read_only=True, spatial=False) as lake:
         positions = {s.name: position(lake, s.table) for s in suites if s.layer == "raw"}
     found: list[CheckResult] = []
     for suite in suites:

@@ -71,7 +71,7 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
     ) -> Iterator[Any]:
         current = lake.settings
         prepare(current)
-        with open_lake(current) as connection:
+        with open_lake(current, spatial=False) as connection:
             state = current_state(connection)
             is_whole = not context.is_subset
         os.environ.update(dbt_environment(current))  # dagster-dbt hands dbt this process's environment

@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.connectors.reader import SourceFile
-from pipelines.landing.batch import Batch, UnreadableDelivery, json_of, numbered, rest_of
+from pipelines.landing.batch import Batch, UnreadableDelivery, json_of, numbered, readable, rest_of
 from pipelines.source import DatasetSource
 from warehouse.identifiers import literal
 
@@ -100,8 +100,18 @@ class CsvReader:
             original=json_of([replace(c, expression=f"coalesce({c.expression}, '')") for c in columns]),
             rest=rest_of(columns),
             unreadable=unreadable,
+            explain=_explain,
             release=release,
         )
+
+
+def _explain(message: str) -> str:
+    if "state machine reached an invalid state" in message:
+        return (
+            "the line ends are mixed (some CR LF, some LF or CR), so rows cannot be told apart. Fix: ask the provider"
+            " for a file with one kind of line end"
+        )
+    return readable(message)
 
 
 def _stream(file: SourceFile) -> IO[bytes]:

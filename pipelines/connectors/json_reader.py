@@ -152,9 +152,9 @@ def _documents(entry: DatasetSource, listing: str, file: str, largest_bytes: int
         # GeoJSON allows a feature without properties.
         doc = "coalesce(nullif(json_extract(_row, '$.properties'), CAST('null' AS JSON)), CAST('{}' AS JSON))"
         geometry = "nullif(json_extract(_row, '$.geometry'), CAST('null' AS JSON))"
-    is_row = "json_type(_row) = 'OBJECT'"
+    is_row = "coalesce(json_type(_row) = 'OBJECT', false)"
     return f"""
         SELECT _file, CASE WHEN {is_row} THEN {doc} END AS _doc, CASE WHEN {is_row} THEN {geometry} END AS _geometry,
-               CASE WHEN NOT {is_row} THEN CAST(_row AS VARCHAR) END AS _text,
+               CASE WHEN NOT {is_row} THEN coalesce(CAST(_row AS VARCHAR), 'null') END AS _text,
                CASE WHEN NOT {is_row} THEN 'is no object' END AS _problem
         FROM ({unnested})"""

@@ -71,7 +71,8 @@ def land(
     _sweep(spool.parent)
     counts = Counts()
     refusals: list[Refusal] = []
-    with open_lake(settings) as connection:
+    needs_spatial = any(f.is_geometry for f in contract.fields)
+    with open_lake(settings, spatial=needs_spatial) as connection:
         try:
             for entry in (e for e in system.datasets if e.dataset == dataset):
                 pieces = _fetch(connection, settings, system, entry, contract, spool, since, pause)

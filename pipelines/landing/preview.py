@@ -15,7 +15,7 @@ _WIDTH = 40
 def preview(settings: Settings, contract: Contract) -> tuple[int, str]:
     """How many rows `raw` holds of a data set, and the newest few of them."""
     shown = [_shown(contract, name) for name in (f.name for f in contract.fields)]
-    with open_lake(settings, read_only=True) as lake:
+    with open_lake(settings, read_only=True, spatial=False) as lake:
         if not column_types(lake, "raw", contract.name):
             return 0, "no rows yet"
         ((total,),) = lake.execute(f"SELECT count(*) FROM lake.raw.{contract.name}").fetchall()
@@ -33,5 +33,5 @@ def _shown(contract: Contract, name: str) -> str:
     if field.personal_data:
         return f"CASE WHEN {quoted(name)} IS NULL THEN '' ELSE '***' END"
     if field.is_geometry:
-        return f"coalesce(CAST(ST_GeometryType({quoted(name)}) AS VARCHAR), '')"
+        return f"CASE WHEN {quoted(name)} IS NULL THEN '' ELSE 'geometry' END"
     return f"left(coalesce(CAST({quoted(name)} AS VARCHAR), ''), {_WIDTH})"

@@ -5,7 +5,9 @@ select
     cast(coalesce(permit_type.code, 'unmapped') as varchar) as permit_type_code,
     cast(raw.type_code as varchar) as source_permit_type,
     cast(coalesce(permit_type.mapping_method, 'unmapped') as varchar) as permit_type_mapping_method,
-    cast(case when raw.decision is null then 'pending' else coalesce(decision.code, 'unmapped') end as varchar) as decision_code,
+    cast(
+        case when raw.decision is null then 'pending' else coalesce(decision.code, 'unmapped') end as varchar
+    ) as decision_code,
     cast(raw.decision as varchar) as source_decision_code,
     cast(coalesce(department.code, 'unmapped') as varchar) as dept_id,
     cast(raw.district_code as varchar) as source_district_code,
