@@ -88,7 +88,8 @@ def document_batch(
         if not unused:
             return None
         without = json.dumps({name: None for name in names if name in used}, ensure_ascii=False)
-        return f"nullif(CAST(json_merge_patch(_doc, {literal(without)}) AS VARCHAR), '{{}}')"
+        left = f"nullif(CAST(json_merge_patch(_doc, {literal(without)}) AS VARCHAR), '{{}}')"
+        return f"CASE WHEN _doc IS NOT NULL THEN {left} END"
 
     def release() -> None:
         connection.execute(f"DROP TABLE IF EXISTS {table}")

@@ -1,0 +1,90 @@
+"""What every model, code list and contract has to say about itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from catalog.contract import load_contracts
+from tests.conventions.pages import ROOT
+
+DBT = ROOT / "dbt"
+
+
+def described(folder: Path, kind: str) -> dict[str, dict[str, Any]]:
+    """The entries of one kind (models, seeds) in the yml files below a folder, by name."""
+    return {
+        entry["name"]: entry
+        for path in folder.rglob("*.yml")
+        for entry in (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get(kind) or []
+    }
+
+
+def test_every_model_says_what_one_row_is() -> None:
+    told = described(DBT / "models", "models")
+    models = {path.stem for path in (DBT / "models").rglob("*.sql")}
+    assert len(models) > 20
+    without = [m for m in sorted(models) if "one row is" not in str(told.get(m, {}).get("description", "")).lower()]
+    assert without == [], "add a description that begins with: One row is"
+    assert sorted(told.keys() - models) == [], "described, but there is no such model"
+
+
+def test_every_standard_code_list_says_what_one_row_is() -> None:
+    told = described(DBT / "seeds" / "standards", "seeds")
+    lists = {path.stem for path in (DBT / "seeds" / "standards").glob("*.csv")}
+    assert [
+        name for name in sorted(lists) if "one row is" not in told.get(name, {}).get("description", "").lower()
+    ] == []
+
+
+def test_every_table_of_core_and_indicator_promises_its_columns() -> None:
+    """Views between staging and core promise none: their columns are those of the feeds."""
+    promised = [
+        (name, model)
+        for layer in ("core", "indicator")
+        for path in (DBT / "models" / layer).glob("*.yml")
+        for name, model in described(path.parent, "models").items()
+        if not (DBT / "models/core/versions" / f"{name}.sql").exists()
+    ]
+    assert promised
+    without = [
+        name
+        for name, model in promised
+        if not model["config"]["contract"]["enforced"] or not all(c.get("description") for c in model["columns"])
+    ]
+    assert without == []
+
+
+def test_every_contract_says_what_one_row_is() -> None:
+    assert [c.name for c in load_contracts().values() if not c.grain.startswith("one row is ")] == []
+
+
+def test_every_personal_field_is_restricted_and_every_restriction_has_a_reason() -> None:
+    fields = [(contract.name, field) for contract in load_contracts().values() for field in contract.fields]
+    assert [f"{name}.{f.name}" for name, f in fields if f.personal_data and not f.restriction] == []
+    assert [
+        f"{name}.{f.name}" for name, f in fields if f.restriction and not (f.restriction_reason or "").strip()
+    ] == []
+
+
+def test_every_data_set_that_is_not_free_gives_a_reason() -> None:
+    assert [
+        c.name
+        for c in load_contracts().values()
+        if c.sharing_type != "unconditional" and not (c.sharing_reason or "").strip()
+    ] == []
+
+
+def test_no_personal_field_reaches_core() -> None:
+    personal = {name for contract in load_contracts().values() for name in contract.personal_fields}
+    columns = {
+        f"{name}.{column['name']}"
+        for layer in ("core", "indicator")
+        for name, model in described(DBT / "models" / layer, "models").items()
+        for column in model.get("columns") or []
+        if column["name"] in personal
+    }
+    # A component's name and its position are those of a thing; the contract speaks of the same words for a person.
+    assert columns == set()
