@@ -24,7 +24,7 @@ demo: $(STAMP) ## Set up, start the made-up city's systems, land, build and chec
 	$(BIN)/gridlake demo
 
 test: $(STAMP) ## Run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/ruff format --check .
@@ -47,5 +47,5 @@ lock: $(UV) ## Pin all requirements again, with hashes and without any registry 
 	$(UV) pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/main.lock
 	$(UV) pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/dev.lock
 
-clean: ## Remove the environments and the made-up city's lake
+clean: ## Remove the environments, what dbt wrote, and every lake below .gridlake
 	rm -rf $(VENV) .tools .gridlake dbt/target dbt/logs

@@ -154,7 +154,7 @@ def parse(path: Path) -> OpenDataContractStandard:
         ContractError: the file is not YAML, or not ODCS; the message names the place in the file.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # ten times as fast
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ContractError(f"is not readable YAML: {error}", where=str(path), fix="correct the file") from None
     if not isinstance(document, dict):

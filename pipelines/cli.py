@@ -67,7 +67,7 @@ def demo() -> None:
 
     with told():
         settings = load_settings(city="demo")
-        out.print(f"The made-up city lives in {settings.home_path}", soft_wrap=True)
+        err.print(f"The made-up city lives in {settings.home_path}", soft_wrap=True)
         with demo_city(settings.home_path) as environment:
             os.environ.update(environment)
             _run(load_settings(city="demo"), [], since=None, full_refresh=False, build=True)
@@ -98,14 +98,17 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
         counts = ("deliveries", "rows read", "rows accepted", "rows quarantined", "dagster/row_count")
         table.add_row(str(row["data set"]), *(f"{row.get(name, 0):,}" for name in counts))
     out.print(table)
+    for reason in report.held_back_by:
+        err.print(f"the build is held back by {reason}", style="red", markup=False, soft_wrap=True)
     if report.held_back_by:
-        err.print("the build is held back: what landed would make later layers wrong", style="red")
+        out.print("core and indicator were left as they are")
     elif report.is_built:
         out.print("core and indicator were built and checked")
     else:
         out.print("nothing new: nothing had to be built" if build else "core and indicator were left as they are")
-    for check in report.failed_checks:
-        out.print(f"check failed: {check}", style="yellow", markup=False, soft_wrap=True)
+    for check in report.errors:
+        err.print(f"check failed: {check}", style="red", markup=False, soft_wrap=True)
+    out.print(f"checks: {len(report.errors)} with errors, {len(report.warnings)} with warnings (`gridlake status`)")
     for refusal in report.refused:
         err.print(f"delivery refused: {refusal}", style="red", markup=False, soft_wrap=True)
     out.print(f"{report.seconds:.1f} s")
@@ -119,7 +122,8 @@ def status() -> None:
     from pipelines.status import status as status_of
 
     with told():
-        report = status_of(load_settings())
+        settings = load_settings()
+        report = status_of(settings)
     table = Table(
         "data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined")), "last landed (UTC)"
     )
@@ -132,11 +136,13 @@ def status() -> None:
     for name, count in report.tables:
         built.add_row(name, f"{count:,}")
     out.print(built)
-    out.print("A build is due: `gridlake run`" if report.is_build_due else "All that has landed is built.")
+    command = "gridlake demo" if settings.city == "demo" else "gridlake run"
+    out.print(f"A build is due: `{command}`" if report.is_build_due else "All that has landed is built.")
     for result in report.failing:
         line = f"{result.severity}: {result.layer}.{result.dataset} {result.rule}: {result.message}"
         out.print(line, style="red" if result.severity == "error" else "yellow", markup=False, soft_wrap=True)
-    out.print(f"{len(report.failing)} checks fail")
+    errors = sum(result.severity == "error" for result in report.failing)
+    out.print(f"checks that fail: {errors} with errors, {len(report.failing) - errors} with warnings")
 
 
 @app.command()

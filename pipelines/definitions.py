@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from catalog.contract import load_contracts
 from pipelines.assets.checks import checks
 from pipelines.assets.models import dbt_resource, model_assets
 from pipelines.assets.raw import raw_assets
@@ -21,11 +22,12 @@ from warehouse.settings import Settings, load_settings
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything of the city of these settings."""
     systems = load_sources(settings.city)
+    contracts = load_contracts(settings.city)
     return dg.Definitions(
-        assets=[*raw_assets(settings.city), model_assets(settings, ensure_manifest(settings)), serving_file],
-        asset_checks=checks(settings.city),
+        assets=[*raw_assets(systems, contracts), model_assets(settings, ensure_manifest(settings)), serving_file],
+        asset_checks=checks(sorted(contracts)),
         jobs=[*jobs(systems), upkeep],
-        schedules=schedules(systems),
+        schedules=schedules(systems, settings.timezone),
         sensors=sensors(systems),
         resources={"lake": LakeResource(), "dbt": dbt_resource(settings)},
         executor=dg.in_process_executor,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.assets.checks import BLOCKING
+from pipelines.assets.checks import blocking_failures
 from pipelines.build import is_build_due
 from pipelines.jobs import BUILD
 from warehouse.errors import GridLakeError
@@ -45,7 +45,8 @@ class RunReport:
     landed: tuple[dict[str, object], ...]
     refused: tuple[str, ...]
     is_built: bool
-    failed_checks: tuple[str, ...]
+    errors: tuple[str, ...]
+    warnings: tuple[str, ...]
     held_back_by: tuple[str, ...]
     seconds: float
 
@@ -88,7 +89,7 @@ def run_city(
     with dagster_instance(settings) as instance:
         landed: list[dict[str, object]] = []
         refused: list[str] = []
-        failed_checks: list[str] = []
+        failed_checks: list[tuple[str, dg.AssetCheckSeverity]] = []
         failures: list[str] = []
         for name in [f"land_{system}" for system in systems] or ["land"]:
             result = _execute(defs, name, instance, _landing_config(defs, name, since))
@@ -96,17 +97,20 @@ def run_city(
             refused += _refused(result)
             failed_checks += _failed_checks(result)
             failures += _failures(result)
-        held_back = [check for check in failed_checks if f": {BLOCKING} (error)" in check]
+        held_back = [f"{r.layer}.{r.dataset}: {r.message}" for r in blocking_failures(settings)]
         is_due = build and not held_back and (full_refresh or is_build_due(settings))
         if is_due and not failures:
+            log.info("building core and indicator")
             config = {"ops": {"models": {"config": {"full_refresh": full_refresh}}}}
             result = _execute(defs, BUILD, instance, config)
             failed_checks += _failed_checks(result)
             failures += _failures(result)
     if failures:
-        raise RunFailed("the run failed:\n  " + "\n  ".join(failures), fix="see the run in Dagster: `make up`")
+        raise RunFailed("the run failed:\n  " + "\n  ".join(failures))
     seconds = time.monotonic() - started
-    return RunReport(tuple(landed), tuple(refused), is_due, tuple(failed_checks), tuple(held_back), seconds)
+    errors = [text for text, severity in failed_checks if severity is dg.AssetCheckSeverity.ERROR]
+    warnings = [text for text, severity in failed_checks if severity is not dg.AssetCheckSeverity.ERROR]
+    return RunReport(tuple(landed), tuple(refused), is_due, tuple(errors), tuple(warnings), tuple(held_back), seconds)
 
 
 def _execute(
@@ -132,7 +136,7 @@ class _DbtProgress(io.TextIOBase):
             number, total, outcome = int(done[1]), int(done[2]), done[3]
             if outcome in ("FAIL", "ERROR"):
                 log.error("dbt: %s", line)
-            elif number % self._EVERY == 0 or number == total:
+            elif total > self._EVERY and (number % self._EVERY == 0 or number == total):
                 log.info("dbt: %d of %d models, seeds and tests done", number, total)
         return len(text)
 
@@ -161,9 +165,9 @@ def _refused(result: dg.ExecuteInProcessResult) -> list[str]:
     ]
 
 
-def _failed_checks(result: dg.ExecuteInProcessResult) -> list[str]:
+def _failed_checks(result: dg.ExecuteInProcessResult) -> list[tuple[str, dg.AssetCheckSeverity]]:
     return [
-        f"{e.asset_key.to_user_string()}: {e.check_name} ({e.severity.value.lower()})"
+        (f"{e.asset_key.to_user_string()}: {e.check_name}", e.severity)
         for e in result.get_asset_check_evaluations()
         if not e.passed
     ]

@@ -9,17 +9,24 @@ from pipelines.jobs import BUILD
 from pipelines.source import SourceSystem
 
 
-def schedules(systems: list[SourceSystem]) -> list[dg.ScheduleDefinition]:
+def schedules(systems: list[SourceSystem], timezone: str) -> list[dg.ScheduleDefinition]:
     """One schedule for each source that has one, one for the models, one for the upkeep."""
     landing = [
         dg.ScheduleDefinition(
-            name=f"land_{system.system}_schedule", job_name=f"land_{system.system}", cron_schedule=system.schedule
+            name=f"land_{system.system}_schedule",
+            job_name=f"land_{system.system}",
+            cron_schedule=system.schedule,
+            execution_timezone=timezone,
         )
         for system in systems
         if system.schedule
     ]
     return [
         *landing,
-        dg.ScheduleDefinition(name="build_schedule", job_name=BUILD, cron_schedule="0 5 * * *"),
-        dg.ScheduleDefinition(name="upkeep_schedule", job=upkeep, cron_schedule="30 3 * * *"),
+        dg.ScheduleDefinition(
+            name="build_schedule", job_name=BUILD, cron_schedule="30 6 * * *", execution_timezone=timezone
+        ),
+        dg.ScheduleDefinition(
+            name="upkeep_schedule", job=upkeep, cron_schedule="30 3 * * *", execution_timezone=timezone
+        ),
     ]

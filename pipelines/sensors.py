@@ -5,6 +5,7 @@ from pathlib import Path
 
 import dagster as dg
 
+from pipelines.assets.checks import blocking_failures
 from pipelines.build import is_build_due
 from pipelines.connectors.files import find
 from pipelines.jobs import BUILD
@@ -59,6 +60,9 @@ def build_when_landed(context: dg.SensorEvaluationContext, lake: LakeResource) -
         return dg.SkipReason("nothing has landed yet")
     if not is_build_due(settings):
         return dg.SkipReason("all that has landed is built")
+    blocking = blocking_failures(settings)
+    if blocking:
+        return dg.SkipReason(f"held back by {blocking[0].dataset}: {blocking[0].message}")
     with open_lake(settings, read_only=True, spatial=False) as connection:
         ((position,),) = connection.execute("SELECT coalesce(max(load_seq), 0) FROM lake.ops.load").fetchall()
     return dg.RunRequest(run_key=f"load-{position}")

@@ -181,7 +181,7 @@ def load_source(path: Path) -> SourceSystem:
         SourceError: the file is not YAML or not a source; the message names the place and the value.
     """
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         return SourceSystem.model_validate(document)
     except UnicodeDecodeError:
         raise SourceError("is not UTF-8", where=str(path), fix="save the file as UTF-8") from None
@@ -268,7 +268,9 @@ def expand(text: str, settings: Settings, *, where: str) -> str:
                 "a variable of the source file is not set",
                 where=where,
                 value=name,
-                fix=f"set {name} in the environment",
+                fix="run `gridlake demo`, or `gridlake up`, which start the made-up city's systems"
+                if name.startswith("GRIDLAKE_DEMO_")
+                else f"set {name} in the environment",
             )
         return found
 

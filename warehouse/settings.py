@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
         default=None, description="Folder of the city's source files; default <home>/drops."
     )
     catalog: str = Field(default="", description="postgresql:// URL; empty means a SQLite file in the home.")
+    timezone: str = Field(default="Asia/Shanghai", description="Time zone of the schedules, for example Asia/Shanghai.")
     memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
     port: int = Field(default=3000, ge=1024, le=65535, description="Port of Dagster's pages on this machine.")
     threads: int = Field(default=0, ge=0, le=256, description="Threads of DuckDB; 0 means all cores.")
@@ -46,6 +48,15 @@ class Settings(BaseSettings):
     def _city_is_a_key(cls, value: str) -> str:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
             raise ValueError("must be lower-case letters, digits and _, starting with a letter")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("must be the name of a time zone such as Asia/Shanghai") from None
         return value
 
     @field_validator("memory")

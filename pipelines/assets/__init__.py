@@ -1,1 +1,1 @@
-"""The assets by layer: `raw` from sources, `models` from dbt, `checks` from quality, `share` for readers; and upkeep."""
+"""The assets by layer: `raw` from sources, `models` from dbt, `checks` from quality, `share` for readers, upkeep."""

@@ -24,9 +24,8 @@ BLOCKING = "contract_blocking"
 SUITE = "great_expectations"
 
 
-def checks(city: str) -> list[dg.AssetChecksDefinition]:
-    """All checks that are not dbt's."""
-    datasets = sorted(load_contracts(city))
+def checks(datasets: Sequence[str]) -> list[dg.AssetChecksDefinition]:
+    """All checks that are not dbt's, for these data sets and the key tables of core."""
     return [_contract_checks(datasets), _suite_checks(datasets)]
 
 
@@ -81,6 +80,11 @@ def _suite_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
             yield _as_check(key, [r for r in results if (r.layer, r.dataset) == (layer, table)])
 
     return check
+
+
+def blocking_failures(settings: Settings) -> list[CheckResult]:
+    """The newest results that hold back a build: what landed would make later layers wrong."""
+    return [r for r in latest(settings) if r.rule in BLOCKING_RULES and r.severity == "error" and not r.is_passed]
 
 
 def _still_true(settings: Settings, suites: Sequence[Suite]) -> list[CheckResult]:

@@ -1,16 +1,16 @@
 """One asset for each data set of the city's sources: landing what is new of it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 from pydantic import Field
 
-from catalog.contract import Contract, load_contracts
+from catalog.contract import Contract
 from pipelines.landing.land import LandingResult, land
 from pipelines.landing.preview import preview
 from pipelines.resources import LakeResource
-from pipelines.source import SourceSystem, load_sources
+from pipelines.source import SourceSystem
 
 log = logging.getLogger("gridlake")
 WRITER_POOL = "lake_writer"
@@ -27,15 +27,11 @@ class LandingConfig(dg.Config):
     )
 
 
-def raw_assets(city: str) -> list[dg.AssetsDefinition]:
+def raw_assets(systems: Sequence[SourceSystem], contracts: Mapping[str, Contract]) -> list[dg.AssetsDefinition]:
     """The landing assets of a city, in the order of its source files."""
-    contracts = load_contracts(city)
-    systems = load_sources(city)
     missing = [name for s in systems for name in s.dataset_names if name not in contracts]
     if missing:
-        raise dg.DagsterInvalidDefinitionError(
-            f"data sets without contract: {missing}; add them to catalog/contracts/{city}"
-        )
+        raise dg.DagsterInvalidDefinitionError(f"data sets without contract: {missing}; add them to catalog/contracts")
     return [_asset(system, contracts[name]) for system in systems for name in system.dataset_names]
 
 
@@ -59,7 +55,6 @@ def _asset(system: SourceSystem, contract: Contract) -> dg.AssetsDefinition:
             "sharing": contract.sharing_type,
             "grade": contract.data_grade,
         },
-        retry_policy=dg.RetryPolicy(max_retries=2, delay=5, backoff=dg.Backoff.EXPONENTIAL),
     )
     def asset(
         context: dg.AssetExecutionContext, config: LandingConfig, lake: LakeResource

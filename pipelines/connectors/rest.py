@@ -42,6 +42,8 @@ from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
 _MAX_RETRY_AFTER_SECONDS = 60.0
+# It would log every address with its parameters, of which one may be a key.
+logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _Transient(Exception):

@@ -6,7 +6,6 @@ import uuid
 from pathlib import Path
 
 import duckdb
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -67,6 +66,8 @@ class WorkbookReader:
         wanted: frozenset[str],
     ) -> Batch:
         """A batch over one workbook."""
+        import polars as pl  # 0.3 s, and few sources are workbooks
+
         (file,) = files
         sheet: dict[str, int | str] = {"sheet_id" if isinstance(entry.sheet, int) else "sheet_name": entry.sheet}
         try:

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from catalog.contract import load_contracts
 from pipelines.assets.raw import WRITER_POOL, raw_assets
 from pipelines.jobs import jobs
 from pipelines.schedules import schedules
@@ -20,7 +21,7 @@ CITIES = ("demo", "washington_dc")
 
 @pytest.mark.parametrize("city", CITIES)
 def test_every_data_set_is_an_asset_that_waits_for_the_writers_turn(city: str) -> None:
-    assets = raw_assets(city)
+    assets = raw_assets(load_sources(city), load_contracts(city))
     names = [name for system in load_sources(city) for name in system.dataset_names]
     assert [a.key.path for a in assets] == [["raw", name] for name in names]
     assert {a.op.pool for a in assets} == {WRITER_POOL}
@@ -31,7 +32,7 @@ def test_every_source_has_a_job_and_those_with_a_time_a_schedule(city: str) -> N
     systems = load_sources(city)
     job_names = {job.name for job in jobs(systems)}
     assert {f"land_{s.system}" for s in systems} | {"city", "land", "build"} == job_names
-    timed = {s.job_name for s in schedules(systems)} - {"build", "upkeep"}
+    timed = {s.job_name for s in schedules(systems, "Asia/Shanghai")} - {"build", "upkeep"}
     assert timed == {f"land_{s.system}" for s in systems if s.schedule}
 
 

@@ -101,7 +101,12 @@ def test_pages_by_cursor(sqlite_settings: Settings, service: Service, tmp_path: 
         start = int(request.params.get("after", 0))
         more = start + 4 if start + 4 < len(ROWS) else None
         # A page without rows in the middle is not the end.
-        return Answer({"rows": [] if start == 4 and "skipped" not in request.params else ROWS[start : start + 4], "meta": {"next": more}})
+        return Answer(
+            {
+                "rows": [] if start == 4 and "skipped" not in request.params else ROWS[start : start + 4],
+                "meta": {"next": more},
+            }
+        )
 
     service.answer = answer
     place.land()
@@ -159,7 +164,12 @@ def test_a_row_on_two_pages_lands_once(place: Place, service: Service) -> None:
     service.answer = lambda request: Answer(page(ROWS[:4] + ROWS[3:6] + [{"order_no": None}] * 2, request))
     counts = place.land().counts
     assert landed(place) == ALL[:6]
-    assert (counts.fetched_count, counts.repeated_count, counts.accepted_count, counts.quarantined_count) == (9, 2, 6, 1)
+    assert (counts.fetched_count, counts.repeated_count, counts.accepted_count, counts.quarantined_count) == (
+        9,
+        2,
+        6,
+        1,
+    )
 
 
 def test_a_failing_page_is_tried_again(place: Place, service: Service) -> None:
@@ -229,7 +239,7 @@ def test_a_refused_token_is_named_and_never_shown(
     shown = f"{caught.value!r} {caught.value} {place.loads()} {caplog.text}"
     assert "kind=open" in shown
     assert TOKEN not in shown
-    assert "k3y" not in shown.replace("httpx", "") or "k3y" not in str(caught.value) + str(place.loads())
+    assert "k3y" not in shown
 
 
 def test_an_answer_without_the_array_is_an_error(place: Place, service: Service) -> None:
@@ -318,7 +328,9 @@ def test_the_watermark_never_moves_back(place: Place, service: Service) -> None:
 def test_a_cursor_that_is_a_number(sqlite_settings: Settings, service: Service, tmp_path: Path) -> None:
     cursor = {"field": "serial", "param": "above", "start": "0"}
     place = office(sqlite_settings, service, tmp_path, cursor=cursor)
-    place = place.with_contract(contract(field("order_no", is_required=True, key_position=1), field("serial", "BIGINT")))
+    place = place.with_contract(
+        contract(field("order_no", is_required=True, key_position=1), field("serial", "BIGINT"))
+    )
     service.answer = lambda request: Answer(
         [{"order_no": str(n), "serial": n} for n in range(8, 12) if n >= int(request.params["above"])]
     )

@@ -1,0 +1,250 @@
+"""Pulling from PostgreSQL and SQLite: cursor increments, whole tables with change detection, a database that goes."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.connectors import database
+from pipelines.source import SourceError
+from tests.unit.pipelines.landing.landings import KEYED, Place, contract, field, system
+from warehouse.extensions import connect
+from warehouse.identifiers import literal
+from warehouse.postgres import local_postgres
+from warehouse.settings import Settings
+
+CURSOR = {"field": "updated_at", "overlap": "PT10M"}
+Execute = Callable[..., None]
+
+
+def executor(engine: str, url: str) -> Execute:
+    """Runs statements in the source database, as its own application would."""
+
+    def on_sqlite(*statements: str) -> None:
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+        for statement in statements:
+            connection.execute(statement.replace("office.", ""))
+        connection.commit()
+        connection.close()
+
+    def on_postgres(*statements: str) -> None:
+        connection = connect(extensions=("postgres_scanner",))
+        connection.execute(f"ATTACH {literal(url)} AS pg (TYPE postgres)")
+        for statement in statements:
+            connection.execute(f"CALL postgres_execute('pg', {literal(statement)})")
+        connection.close()
+
+    return on_sqlite if engine == "sqlite" else on_postgres
+
+
+def office(settings: Settings, engine: str, url: str, root: Path, **entry: Any) -> Place:
+    table = "permit" if engine == "sqlite" else "office.permit"
+    return Place(settings, system("database", {"engine": engine, "url": url}, {"table": table, **entry}), KEYED, root)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def source(request: pytest.FixtureRequest, sqlite_settings: Settings, tmp_path: Path) -> tuple[Place, Execute]:
+    """A place whose source is a table with three rows, and how to change it."""
+    engine = request.param
+    url = f"sqlite:///{tmp_path}/office.db" if engine == "sqlite" else request.getfixturevalue("postgres_database")
+    execute = executor(engine, url)
+    execute(
+        *(["CREATE SCHEMA office"] if engine == "postgres" else []),
+        "CREATE TABLE office.permit (order_no VARCHAR(20), amount INTEGER, updated_at TIMESTAMP, note VARCHAR(20))",
+        "INSERT INTO office.permit VALUES ('1', 1, '2026-01-01 10:00:00', NULL),"
+        " ('2', 2, '2026-01-01 11:00:00', 'x'), (NULL, 3, '2026-01-01 11:00:00', NULL)",
+    )
+    return office(sqlite_settings, engine, url, tmp_path), execute
+
+
+def test_a_cursor_brings_only_what_changed(source: tuple[Place, Execute]) -> None:
+    place, execute = source
+    place = place.with_entry(cursor=CURSOR)
+    first = place.land().counts
+    assert (first.accepted_count, first.quarantined_count, place.watermark()) == (2, 1, "2026-01-01 11:00:00")
+    assert place.loads()[0]["unknown_columns"] == ["note"]
+    snapshot = place.snapshot()
+    assert place.land().counts.repeated_count == 2
+    assert place.snapshot() == snapshot
+
+    execute(
+        "INSERT INTO office.permit VALUES ('3', 3, '2026-01-01 10:55:00', NULL), ('4', 4, '2026-01-01 09:00:00', NULL)",
+        "UPDATE office.permit SET amount = 22, updated_at = '2026-01-01 12:00:00' WHERE order_no = '2'",
+    )
+    third = place.land().counts
+    assert (third.fetched_count, third.repeated_count, third.accepted_count) == (3, 1, 2)
+    assert place.rows("order_no, amount", order="_load_seq, 1") == [("1", 1), ("2", 2), ("2", 22), ("3", 3)]
+    assert place.watermark() == "2026-01-01 12:00:00"
+
+
+def test_a_whole_table_gives_its_changes(source: tuple[Place, Execute]) -> None:
+    place, execute = source
+
+    def changes() -> list[tuple[Any, ...]]:
+        counts = place.land().counts
+        if not counts.delivery_count:
+            return []
+        return place.sql(
+            "SELECT order_no, amount, _is_deleted FROM lake.raw.orders WHERE _load_seq ="
+            " (SELECT max(load_seq) FROM lake.ops.load) ORDER BY 1"
+        )
+
+    assert changes() == [("1", 1, False), ("2", 2, False)]
+    snapshot = place.snapshot()
+    assert changes() == []
+    assert place.snapshot() == snapshot
+    execute("UPDATE office.permit SET amount = 11 WHERE order_no = '1'", "DELETE FROM office.permit WHERE amount = 2")
+    assert changes() == [("1", 11, False), ("2", 2, True)]
+    assert changes() == []
+    execute("UPDATE office.permit SET amount = 1 WHERE order_no = '1'")
+    assert changes() == [("1", 1, False)]
+    execute("INSERT INTO office.permit VALUES ('2', 2, '2026-01-01 11:00:00', 'x')")
+    assert changes() == [("2", 2, False)]
+    execute("UPDATE office.permit SET note = 'y' WHERE order_no = '2'")
+    assert changes() == [("2", 2, False)]
+    assert len(place.quarantine()) == 1
+    assert place.watermark() is None
+
+
+def test_an_emptied_table_is_refused_unless_it_may_be(source: tuple[Place, Execute]) -> None:
+    place, execute = source
+    place.land()
+    before = place.state()
+    execute("DELETE FROM office.permit")
+    (refusal,) = place.land().refusals
+    assert "empty although the lake holds rows of it" in refusal.problem
+    assert "may_be_empty" in refusal.problem
+    assert place.state() == before
+    result = place.with_entry(may_be_empty=True).land()
+    assert (result.counts.deleted_count, result.refusals) == (2, ())
+
+
+def test_a_source_that_gives_a_key_twice_does_not_grow_the_lake(source: tuple[Place, Execute]) -> None:
+    place, execute = source
+    execute("INSERT INTO office.permit VALUES ('1', 7, '2026-01-01 10:00:00', NULL)")
+    place.land()
+    assert place.land().counts.delivery_count == 0
+    execute("UPDATE office.permit SET amount = 8 WHERE amount = 7")
+    assert place.land().counts.accepted_count == 2
+    assert place.land().counts.delivery_count == 0
+
+
+def test_a_missing_table_and_a_missing_cursor_column_are_named(source: tuple[Place, Execute]) -> None:
+    place, _ = source
+    place.land()
+    before = place.state()
+    table = place.source.datasets[0].table
+    with pytest.raises(SourceError, match=r"permitt.*check that the database answers and that the table"):
+        place.with_entry(table=table + "t").land()
+    wrong = place.with_entry(cursor=CURSOR, fields={"updated_at": "changed_at"})
+    with pytest.raises(SourceError, match=r"no cursor column.*changed_at.*name one of \['amount', 'note'"):
+        wrong.land(since="2026-01-01")
+    assert place.state() == before
+
+
+def test_names_and_values_that_look_like_sql_are_inert(source: tuple[Place, Execute]) -> None:
+    place, execute = source
+    evil = "'); DROP TABLE office.permit; --"
+    execute(
+        f'ALTER TABLE office.permit ADD COLUMN "{evil}" VARCHAR(99)',
+        f"UPDATE office.permit SET \"{evil}\" = '{evil.replace(chr(39), chr(39) * 2)}' WHERE order_no = '1'",
+    )
+    place.land()
+    ((extra,),) = place.sql("SELECT _extra FROM lake.raw.orders WHERE order_no = '1'")
+    assert evil in extra
+    assert place.land().counts.delivery_count == 0
+
+
+def test_a_value_of_another_type_in_sqlite_is_one_row_in_quarantine(sqlite_settings: Settings, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/office.db"
+    execute = executor("sqlite", url)
+    execute(
+        "CREATE TABLE permit (order_no VARCHAR(20), amount INTEGER, updated_at TIMESTAMP)",
+        "INSERT INTO permit VALUES ('1', 1, '2026-01-01 10:00:00'), ('2', 'many', '2026-01-01 10:00:00'),"
+        " ('3', 3, 'yesterday')",
+    )
+    place = office(sqlite_settings, "sqlite", url, tmp_path)
+    place.land()
+    assert place.rows("order_no, amount") == [("1", 1)]
+    assert [rules for _, rules, _ in place.quarantine()] == [["type:amount"], ["type:updated_at"]]
+    assert place.quarantine()[0][0]["amount"] == "many"
+    assert place.land().counts.delivery_count == 0
+
+
+def test_a_missing_sqlite_file_is_named(sqlite_settings: Settings, tmp_path: Path) -> None:
+    place = office(sqlite_settings, "sqlite", f"sqlite:///{tmp_path}/no.db", tmp_path)
+    with pytest.raises(SourceError, match=r"the database file is not there.*no\.db"):
+        place.land()
+
+
+def test_a_database_that_goes_away_leaves_the_lake_as_it_was(
+    sqlite_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(f"{tmp_path}/pg")
+    secret = "h/dd%40n"
+    with local_postgres(folder) as plain:
+        execute = executor("postgres", plain)
+        execute(
+            "CREATE SCHEMA office",
+            "CREATE TABLE office.permit (order_no TEXT, amount INTEGER, updated_at TIMESTAMP)",
+            "INSERT INTO office.permit VALUES ('1', 1, '2026-01-01 10:00:00')",
+        )
+        url = plain.replace("postgres@", "postgres:h%2Fdd%40n@")
+        place = office(sqlite_settings, "postgres", url, tmp_path)
+        place.land()
+        before = place.state()
+        execute("UPDATE office.permit SET amount = 2")
+        attached = database.typed_batch
+
+        def stop_after_attach(*args: Any, **options: Any) -> Any:
+            batch = attached(*args, **options)
+            execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            return batch
+
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "typed_batch", stop_after_attach)
+            result = place.land()
+        messages = [refusal.problem for refusal in result.refusals]
+        assert place.state() == before or result.counts.accepted_count == 1
+    with pytest.raises(SourceError) as caught:
+        place.land()
+    messages.append(str(caught.value))
+    assert all(
+        "the table cannot be read" in message and "Fix: check that the database" in message for message in messages
+    )
+    shown = " ".join([*messages, caplog.text])
+    assert secret not in shown
+    assert "h%2Fdd%40n" not in shown
+    assert "h/dd@n" not in shown
+
+
+def test_types_of_a_database_keep_their_values(
+    postgres_database: str, sqlite_settings: Settings, tmp_path: Path
+) -> None:
+    execute = executor("postgres", postgres_database)
+    execute(
+        "CREATE SCHEMA office",
+        "CREATE TABLE office.permit (order_no BIGINT, price NUMERIC(12,3), seen TIMESTAMPTZ, is_open BOOLEAN, code UUID,"
+        " tags TEXT[], data JSONB)",
+        "INSERT INTO office.permit VALUES (1, 1.500, '2026-01-01 08:00:00+08', true,"
+        " 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '{a,b}', '{\"k\": 1}'), (2, 1.505, NULL, NULL, NULL, NULL, NULL)",
+    )
+    described = contract(
+        field("order_no", is_required=True, key_position=1),
+        field("price", "DECIMAL(10,2)"),
+        field("seen", "TIMESTAMP"),
+        field("is_open", "BOOLEAN"),
+        field("code"),
+        field("tags"),
+        field("data"),
+    )
+    place = office(sqlite_settings, "postgres", postgres_database, tmp_path).with_contract(described)
+    place.land()
+    assert place.rows("order_no, price::varchar, seen::varchar, is_open, code, tags, data") == [
+        ("1", "1.50", "2026-01-01 00:00:00", True, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "[a, b]", '{"k": 1}')
+    ]
+    assert [rules for _, rules, _ in place.quarantine()] == [["type:price"]]
