@@ -1,0 +1,79 @@
+"""`gridlake up` serves Dagster's pages, and leaves no process when it is told to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import httpx
+import psutil
+from lakes import GRIDLAKE, REPOSITORY
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Every process whose environment names this lake."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("GRIDLAKE_HOME") == str(home):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    port, home = free_port(), tmp_path / "home"
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GRIDLAKE_")}
+    lake = {
+        "GRIDLAKE_CITY": "washington_dc",
+        "GRIDLAKE_HOME": str(home),
+        "GRIDLAKE_DATA": str(tmp_path),
+        "GRIDLAKE_PORT": str(port),
+    }
+    process = subprocess.Popen(
+        [str(GRIDLAKE), "up"], env={**clean, **lake}, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
+    assert process.stderr is not None
+    said: list[str] = []
+    for line in process.stderr:  # ends with the process, so a failing start fails the test
+        said.append(line)
+        if f"http://127.0.0.1:{port}" in line:
+            break
+    assert process.poll() is None, "".join(said)
+    query = (
+        '{repositoryOrError(repositorySelector: {repositoryLocationName: "gridlake", repositoryName: "__repository__"})'
+    )
+    query += " {... on Repository {jobs {name}} ... on PythonError {message}}}"
+    answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60).json()
+    assert {"land_dc_311", "build", "upkeep"} <= {job["name"] for job in answer["data"]["repositoryOrError"]["jobs"]}
+    assert len(processes_of(home)) >= 3
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    assert processes_of(home) == []
+
+
+def test_a_taken_port_is_refused_by_name(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("GRIDLAKE_")}
+        done = subprocess.run(
+            [str(GRIDLAKE), "up"],
+            env={**clean, "GRIDLAKE_HOME": str(tmp_path), "GRIDLAKE_PORT": str(port), "GRIDLAKE_CITY": "washington_dc"},
+            capture_output=True,
+            text=True,
+            cwd=REPOSITORY,
+        )
+    assert done.returncode == 1
+    assert "GRIDLAKE_PORT" in done.stderr
