@@ -31,7 +31,7 @@ lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --processes 2 dbt/models dbt/tests
+	$(BIN)/sqlfluff lint --processes 1 dbt/models dbt/tests
 	$(BIN)/gridlake contracts check
 
 bench: $(STAMP) ## Run the benchmarks; each skips with a message where its data is absent

@@ -68,8 +68,9 @@ class CsvReader:
         )
 
         def unreadable(session: duckdb.DuckDBPyConnection) -> str | None:
-            ((count, undecodable),) = session.execute(
-                f"SELECT count(*), min(line) FILTER (error_type = 'INVALID ENCODING') FROM rejects_{mark}"
+            ((count, undecodable, unquoted),) = session.execute(
+                "SELECT count(*), min(line) FILTER (error_type = 'INVALID ENCODING'),"
+                f" min(line) FILTER (error_type = 'UNQUOTED VALUE') FROM rejects_{mark}"
             ).fetchall()
             if not count:
                 return None
@@ -77,6 +78,12 @@ class CsvReader:
                 # The reader has replaced the bytes, so the line could not be kept as it was written.
                 raise UnreadableDelivery(
                     f"is not {encoding} in line {undecodable}. Fix: declare its encoding under `encoding`"
+                )
+            if unquoted is not None:
+                # From here on the reader has been seen to report rows twice and to lose their text.
+                raise UnreadableDelivery(
+                    f"a quote in row {unquoted} is not closed, or text follows it, so that the rows after it cannot be"
+                    " told apart. Fix: ask the provider to quote values as in RFC 4180"
                 )
             # One row may be reported once for each of its columns.
             return (

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.landing.stage import REPEATED, STAGED, Staged
+from pipelines.landing.stage import ORIGINAL, REPEATED, STAGED, Staged
 from pipelines.landing.tables import column_types
 from pipelines.source import Cursor
 from warehouse.identifiers import literal, quoted
@@ -39,18 +39,18 @@ def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor:
     keys = ", ".join(quoted(k) for k in contract.key)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {REPEATED} AS SELECT rowid AS row FROM (SELECT rowid, row_number() OVER"
-        f" (PARTITION BY {keys}, {_fingerprint(contract)}, _original ORDER BY rowid) AS n FROM {STAGED}) WHERE n > 1"
+        f" (PARTITION BY {keys}, {_fingerprint(staged)}, _refused ORDER BY rowid) AS n FROM {STAGED}) WHERE n > 1"
     )
     if not set(column_types(connection, "raw", contract.name)) >= {f.name for f in contract.fields}:
         return  # nothing landed yet, or the contract has gained a field since
     same_key = " AND ".join(f"s.{quoted(k)} IS NOT DISTINCT FROM h.{quoted(k)}" for k in contract.key)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE staged_known AS SELECT s.rowid AS row FROM {STAGED} s SEMI JOIN"
-        f" (SELECT *, {_fingerprint(contract)} AS _same FROM ({_newest(connection, contract, cursor)})) h"
-        f" ON {same_key} AND h._same = {_fingerprint(contract, 's')} WHERE s._broken IS NULL"
+        f" (SELECT *, {_fingerprint(staged, held=True)} AS _same FROM ({_newest(connection, contract, cursor)})) h"
+        f" ON {same_key} AND h._same = {_fingerprint(staged, 's.')} WHERE s._refused IS NULL"
     )
     new = (
-        f"SELECT {keys} FROM {STAGED} WHERE _broken IS NULL AND rowid NOT IN (SELECT row FROM staged_known)"
+        f"SELECT {keys} FROM {STAGED} WHERE _refused IS NULL AND rowid NOT IN (SELECT row FROM staged_known)"
         f" AND rowid NOT IN (SELECT row FROM {REPEATED})"
     )
     connection.execute(
@@ -60,8 +60,8 @@ def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor:
     # A refused row comes again with every overlap; it stays one row in quarantine.
     connection.execute(
         f"INSERT INTO {REPEATED} SELECT s.rowid FROM {STAGED} s"
-        f" WHERE s._broken IS NOT NULL AND s.rowid NOT IN (SELECT row FROM {REPEATED})"
-        f" AND s._original IN (SELECT original FROM lake.quarantine.{contract.name})"
+        f" WHERE s._refused IS NOT NULL AND s.rowid NOT IN (SELECT row FROM {REPEATED})"
+        f" AND {ORIGINAL} IN (SELECT original FROM lake.quarantine.{contract.name})"
     )
 
 
@@ -95,7 +95,7 @@ def cursor_end(
     ((end,),) = connection.execute(
         f"SELECT CAST(greatest(max({quoted(cursor.field)}),"
         f" (SELECT max(TRY_CAST(cursor_value AS {kind})) FROM lake.ops.watermark WHERE source = ? AND dataset = ?))"
-        f" AS VARCHAR) FROM {STAGED} WHERE _broken IS NULL{ahead}",
+        f" AS VARCHAR) FROM {STAGED} WHERE _refused IS NULL{ahead}",
         [source, contract.name],
     ).fetchall()
     return None if end is None else str(end)
@@ -112,7 +112,7 @@ def _newest(connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: C
         name = quoted(cursor.field)
         ((first, has_null),) = connection.execute(
             f"SELECT CAST(min({name}) AS VARCHAR), coalesce(bool_or({name} IS NULL), false) FROM {STAGED}"
-            " WHERE _broken IS NULL"
+            " WHERE _refused IS NULL"
         ).fetchall()
         if first is not None and not has_null:
             kind = contract.field_named(cursor.field).physical_type
@@ -125,10 +125,11 @@ def _newest(connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: C
     return f"SELECT * FROM ({rows}) WHERE NOT _is_deleted"
 
 
-def _fingerprint(contract: Contract, alias: str = "") -> str:
-    prefix = f"{alias}." if alias else ""
+def _fingerprint(staged: Staged, prefix: str = "", *, held: bool = False) -> str:
+    """A hash over what a row says; of rows which the lake holds, or of staged ones."""
     parts = [
         f"ST_AsHEXWKB({prefix}{quoted(f.name)})" if f.is_geometry else f"{prefix}{quoted(f.name)}"
-        for f in contract.fields
+        for f in staged.contract.fields
     ]
-    return f"hash({', '.join([*parts, f'{prefix}_extra'])})"
+    extra = f"{prefix}_extra" if held or staged.has_extra else "CAST(NULL AS VARCHAR)"
+    return f"hash({', '.join([*parts, extra])})"

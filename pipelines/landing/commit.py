@@ -8,10 +8,9 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from catalog.contract import Contract
 from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.changes import cursor_end, mark_repeated, position_of, vanished
-from pipelines.landing.stage import DELIVERIES, REPEATED, STAGED, UNREADABLE, Staged
+from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
 from pipelines.source import Cursor, SourceSystem
 from warehouse.errors import LakeError
@@ -89,7 +88,7 @@ def commit(
             return Counts()
         ensure_tables(lake, contract)
         moment = Moment(next_load_seq(lake), started_at, datetime.now(UTC).replace(tzinfo=None))
-        _insert_rows(lake, contract, moment)
+        _insert_rows(lake, staged, moment)
         deleted = _insert_tombstones(lake, staged, moment) if batch.mode == "whole_table" else 0
         _record(lake, settings, system, staged, moment, watermark)
         _move_watermark(lake, system.system, contract.name, watermark, moment)
@@ -155,8 +154,8 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
         LEFT JOIN (
             SELECT s._file, min(s.rowid) AS first_row, count(*) AS n,
                    count(*) FILTER ({is_repeated}) AS repeated,
-                   count(*) FILTER (_broken IS NULL AND NOT ({is_repeated})) AS accepted,
-                   count(*) FILTER (_broken IS NOT NULL AND NOT ({is_repeated})) AS refused,
+                   count(*) FILTER (_refused IS NULL AND NOT ({is_repeated})) AS accepted,
+                   count(*) FILTER (_refused IS NOT NULL AND NOT ({is_repeated})) AS refused,
                    {fixes} AS fixes, {warnings} AS warnings
             FROM {STAGED} s {joined} GROUP BY s._file
         ) c ON c._file = l._file
@@ -185,7 +184,8 @@ def _has_news(connection: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
     return bool(gone)
 
 
-def _insert_rows(lake: duckdb.DuckDBPyConnection, contract: Contract, moment: Moment) -> None:
+def _insert_rows(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: Moment) -> None:
+    contract = staged.contract
     fields = ", ".join(quoted(f.name) for f in contract.fields)
     (present,) = lake.execute(
         f"SELECT (SELECT count(*) FROM {UNREADABLE}), (SELECT count(*) FROM {REPEATED}),"
@@ -207,15 +207,15 @@ def _insert_rows(lake: duckdb.DuckDBPyConnection, contract: Contract, moment: Mo
         lake.execute(
             f"INSERT INTO lake.raw.{contract.name}"
             f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
-            f" SELECT {fields}, _extra, delivery_id, {ordinal}, {moment.stamp}, false FROM {rows}"
-            " WHERE s._broken IS NULL"
+            f" SELECT {fields}, {staged.extra}, delivery_id, {ordinal}, {moment.stamp}, false FROM {rows}"
+            " WHERE s._refused IS NULL"
         )
     if quarantined:
         lake.execute(
             f"INSERT INTO lake.quarantine.{contract.name}"
             " (original, broken_rules, _delivery_id, _source_row, _load_seq, _loaded_at)"
-            f" SELECT _original, _broken, delivery_id, {ordinal}, {moment.stamp} FROM {rows}"
-            " WHERE s._broken IS NOT NULL"
+            f" SELECT {ORIGINAL}, {RULES}, delivery_id, {ordinal}, {moment.stamp} FROM {rows}"
+            " WHERE s._refused IS NOT NULL"
             " UNION ALL SELECT CAST(json_object('line', text, 'problem', problem) AS VARCHAR), ['unreadable'],"
             f" d.delivery_id, u.record, {moment.stamp} FROM {UNREADABLE} u JOIN landing_now d ON d._file = u._file"
         )
@@ -255,7 +255,7 @@ def _record(
 ) -> None:
     """One row a delivery in `ops.load`; the unknown columns are those of the header, else those `_extra` kept."""
     missing = _text_list(staged.missing_columns)
-    if staged.unknown_columns is None:
+    if staged.unknown_columns is None and staged.has_extra:
         unknown = "coalesce(e.names, [])"
         names = f"SELECT _file, unnest(json_keys(_extra)) AS name FROM {STAGED} WHERE _extra IS NOT NULL"
         joined = (
@@ -263,7 +263,7 @@ def _record(
             " ON e._file = d._file"
         )
     else:
-        unknown, joined = _text_list(staged.unknown_columns), ""
+        unknown, joined = _text_list(staged.unknown_columns or ()), ""
     lake.execute(
         f"""
         INSERT INTO lake.ops.load

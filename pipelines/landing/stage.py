@@ -20,6 +20,9 @@ STAGED = "staged_rows"
 REPEATED = "staged_repeated"
 UNREADABLE = "staged_unreadable"
 DELIVERIES = "staged_deliveries"
+# What `_refused` holds: the names of the broken rules, and the row as the source wrote it.
+RULES = "CAST(json_extract(_refused, '$.rules') AS VARCHAR[])"
+ORIGINAL = "json_extract_string(_refused, '$.original')"
 
 
 @dataclass(frozen=True)
@@ -35,13 +38,20 @@ class Staged:
     fix_labels: tuple[str, ...]
     missing_columns: tuple[str, ...]
     unknown_columns: tuple[str, ...] | None
+    has_extra: bool
+
+    @property
+    def extra(self) -> str:
+        """Expression of `_extra` over the staged rows."""
+        return "_extra" if self.has_extra else "CAST(NULL AS VARCHAR)"
 
 
 def stage(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: DatasetSource, batch: Batch) -> Staged:
     """Cast and check all rows of a batch into the temporary table `staged_rows`.
 
-    Its columns: the contract's fields, `_file`, `_broken` (names of broken rules, or NULL), `_original`
-    (JSON, only where broken), `_extra`, `_fixed` and `_warned` (bit masks).
+    Its columns: the contract's fields, `_file`, `_refused` (see `RULES` and `ORIGINAL`; NULL where no rule is
+    broken) and, where there may be any, `_extra`, `_fixed` and `_warned` (bit masks). A column that is mostly
+    NULL costs as much memory and time as a full one, hence so few of them.
 
     Raises:
         UnreadableDelivery: a required column is missing, the reader failed, or a file changed meanwhile.
@@ -65,6 +75,7 @@ def stage(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: Data
         compiled=compiled,
         fix_labels=tuple(fix.label for fix in entry.fixes),
         missing_columns=tuple(name for name, column in chosen.items() if column is None),
+        has_extra=batch.rest(used) is not None,
         unknown_columns=None if unknown is None else tuple(name for name in unknown if name not in used),
     )
 
@@ -89,9 +100,11 @@ def _select(
     if batch.unread:
         broken = f"(({batch.unread}) OR {broken})"
         names = f"CASE WHEN {batch.unread} THEN ['unreadable'] ELSE {names} END"
-    fixed = mask_of(_fix_conditions(entry, present))
+    fixed = f", {mask_of(_fix_conditions(entry, present))} AS _fixed" if entry.fixes else ""
+    warned = f", {mask_of(compiled.warnings)} AS _warned" if compiled.warnings else ""
+    rest = batch.rest(used)
     fields = ", ".join(quoted(f.name) for f in contract.fields)
-    values = f"SELECT *, {', '.join([*sources, f'{fixed} AS _fixed'])} FROM {batch.relation}"
+    values = f"SELECT *, {', '.join(sources)}{fixed} FROM {batch.relation}"
     if plain:
         values = f"SELECT *, {', '.join(plain)} FROM ({values})"
     cast_values = f"SELECT *, {', '.join(typed)} FROM ({values})"
@@ -99,10 +112,9 @@ def _select(
     return f"""
         CREATE OR REPLACE TEMP TABLE {STAGED} AS
         SELECT {fields}, CAST(_file AS INTEGER) AS _file,
-               CASE WHEN _is_broken THEN {names} END AS _broken,
-               CASE WHEN _is_broken THEN {batch.original} END AS _original,
-               {batch.rest(used) or "CAST(NULL AS VARCHAR)"} AS _extra, _fixed,
-               {mask_of(compiled.warnings)} AS _warned
+               CASE WHEN _is_broken THEN
+                   CAST(json_object('rules', {names}, 'original', {batch.original}) AS VARCHAR)
+               END AS _refused{f", {rest} AS _extra" if rest else ""}{", _fixed" if fixed else ""}{warned}
         FROM (SELECT *, {broken} AS _is_broken FROM ({cast_values}))"""
 
 

@@ -24,13 +24,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-import pyarrow as pa
+import pyarrow as pa  # noqa: E402
 
-from catalog.contract import load_contract
-from pipelines.landing.land import land
-from pipelines.source import SourceSystem
-from warehouse.lake import open_lake, transact
-from warehouse.settings import Settings, load_settings
+from catalog.contract import load_contract  # noqa: E402
+from pipelines.landing.land import land  # noqa: E402
+from pipelines.source import SourceSystem  # noqa: E402
+from warehouse.lake import open_lake, transact  # noqa: E402
+from warehouse.settings import Settings, load_settings  # noqa: E402
 
 CONTRACTS = Path(__file__).parent / "contracts"
 DATA = Path(os.environ.get("GRIDLAKE_TEST_DATA") or ROOT.parent / "shared" / "data")

@@ -27,8 +27,8 @@ def service() -> Iterator[Service]:
         yield found
 
 
-def office(settings: Settings, service: Service, tmp_path: Path, **entry: Any) -> Place:
-    block = {"base_url": service.url + "/api/", "token": TOKEN, "timeout_seconds": 0.5, "attempts": 3}
+def office(settings: Settings, service: Service, tmp_path: Path, *, timeout: float = 60, **entry: Any) -> Place:
+    block = {"base_url": service.url + "/api/", "token": TOKEN, "timeout_seconds": timeout, "attempts": 3}
     source = system("rest", {**block, "requests_per_second": 10_000}, {"path": "/orders.json", **entry})
     return Place(settings, source, KEYED, tmp_path)
 
@@ -185,8 +185,14 @@ def test_a_failing_page_is_tried_again(place: Place, service: Service) -> None:
 
 
 @pytest.mark.parametrize("failure", [Answer("busy", 500), Answer("x" * 100, hangs=True), Answer("{no json", 200)])
-def test_a_pull_that_breaks_off_leaves_nothing(place: Place, service: Service, failure: Answer) -> None:
-    place = place.with_entry(cursor=CURSOR)
+def test_a_pull_that_breaks_off_leaves_nothing(
+    sqlite_settings: Settings, tmp_path: Path, service: Service, failure: Answer
+) -> None:
+    paging = {"style": "page", "size": 4, "page_param": "p"}
+    place = office(sqlite_settings, service, tmp_path, paging=paging, cursor=CURSOR)
+    # Each attempt waits this long for the half of an answer that never comes.
+    timeout = 0.5 if failure.hangs else 60
+    hasty = office(sqlite_settings, service, tmp_path, timeout=timeout, paging=paging, cursor=CURSOR)
     service.answer = lambda request: Answer(page(ROWS[:3], request))
     place.land()
     before, snapshot = place.state(), place.snapshot()
@@ -195,7 +201,7 @@ def test_a_pull_that_breaks_off_leaves_nothing(place: Place, service: Service, f
         failure = Answer(b"{no json")
     service.answer = lambda request: failure if request.params["p"] == "2" else Answer(page(changed, request))
     with pytest.raises(SourceError) as caught:
-        place.land(pause=lambda seconds: None)
+        hasty.land(pause=lambda seconds: None)
     assert f"{service.url}/api/orders.json" in str(caught.value)
     assert (place.state(), place.snapshot()) == (before, snapshot)
     assert list((place.settings.home_path / "spool").glob("*")) == []

@@ -97,12 +97,21 @@ def test_several_unreadable_lines_in_a_row_keep_every_place(place: Place) -> Non
     assert [row for _, _, row in place.quarantine()] == [1, 2, 3, 6, 7, 8, 10]
 
 
-def test_an_unterminated_quote_takes_the_rest_of_the_file_into_quarantine(place: Place) -> None:
-    place.drop("a.csv", HEADER + '1,1,,open\n2,2,,"open\n3,3,,open\n')
+def test_a_quote_that_goes_wrong_refuses_the_file(place: Place) -> None:
+    # Not quarantined: the reader then reports rows twice and loses their text.
+    place.drop("open.csv", HEADER + '1,1,,open\n2,2,,"open\n3,3,,open\n')
+    place.drop("after.csv", HEADER + '1,1,,"T1""\n2\n3,3,,"x\r\n"\n4,4,,"y\n z"\n')
+    place.drop("text.csv", HEADER + '1,1,,"open"ed\n2,2,,open\n')
+    problems = refused(place)
+    assert sorted(problems) == ["after.csv", "open.csv", "text.csv"]
+    assert "a quote in row 3 is not closed" in problems["open.csv"]
+
+
+def test_a_quote_inside_a_plain_value_is_part_of_it(place: Place) -> None:
+    place = place.with_contract(contract(*ORDERS.fields[:1], field("status")))
+    place.drop("a.csv", HEADER + '1,1,,5" pipe\n2,2,,"say ""hi"""\n')
     place.land()
-    assert place.rows("order_no") == [("1",)]
-    ((original, rules, row),) = place.quarantine()
-    assert (original["line"], rules, row) == ('2,2,,"open\n3,3,,open\n', ["unreadable"], 2)
+    assert place.rows("order_no, status") == [("1", '5" pipe'), ("2", 'say "hi"')]
 
 
 def test_a_missing_required_column_refuses_the_file_and_names_the_fix(place: Place) -> None:

@@ -96,6 +96,7 @@ def test_an_error_at_any_point_leaves_nothing(
     assert list((place.settings.home_path / "spool").glob("*")) == []
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_point_leaves_nothing_and_a_rerun_gives_the_undisturbed_result(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -115,6 +116,7 @@ def test_a_kill_at_any_point_leaves_nothing_and_a_rerun_gives_the_undisturbed_re
     assert place.state() == undisturbed(place, tmp_path)
 
 
+@pytest.mark.slow
 def test_two_processes_that_land_the_same_files_at_once_double_nothing(settings: Settings, tmp_path: Path) -> None:
     place = with_news(files(settings, tmp_path / "drops"))
     children = [start(place, ""), start(place, "")]
