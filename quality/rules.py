@@ -89,8 +89,7 @@ def plain_cast(field: Field, source: str, *, is_text: bool) -> str:
         return "NULL"
     # A cast of text to DATE ignores whatever follows the day, so a date is read as a time.
     if is_text and kind in _MOMENTS:
-        # Unlike for numbers, blanks are only allowed in front.
-        return f"TRY_CAST(CASE WHEN ends_with({source}, ' ') THEN trim({source}) ELSE {source} END AS TIMESTAMP)"
+        return f"TRY_CAST({source} AS TIMESTAMP)"
     return f"TRY_CAST({source} AS {kind})"
 
 
@@ -140,17 +139,28 @@ def _exact(source: str, plain: str, digits: str) -> str:
 
 def _moment(field: Field, kind: str, source: str, plain: str) -> str:
     """A date or time in ISO form (or with slashes) with a year of four digits, or in a declared format."""
-    whole = f" AND {plain} = date_trunc('day', {plain})" if kind == "DATE" else ""
     # A word (`epoch`, `infinity`) starts beyond the digits.
+    is_date = f"({source} BETWEEN '0' AND ':' OR ltrim({source}) < ':')"
+    if kind == "DATE":
+        is_date += f" AND {plain} = date_trunc('day', {plain})"
+    years = "BETWEEN TIMESTAMP '1000-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999998'"
+    # Unlike for numbers, DuckDB takes blanks only in front.
+    trimmed = _trimmed(kind, source)
     iso = (
-        f"CASE WHEN {plain} >= TIMESTAMP '1000-01-01' AND {plain} < TIMESTAMP '10000-01-01'{whole}"
-        f" AND ({source} BETWEEN '0' AND ':' OR ltrim({source}) < ':') THEN CAST({plain} AS {kind}) END"
+        f"CASE WHEN {plain} {years} AND {is_date} THEN CAST({plain} AS {kind})"
+        f" WHEN ends_with({source}, ' ') THEN {trimmed} END"
     )
     if not field.formats:
         return iso
     formats = "[" + ", ".join(literal(f) for f in field.formats) + "]"
     parsed = f"try_strptime(trim({source}), {formats})"
     return f"coalesce({iso}, CASE WHEN {parsed} >= TIMESTAMP '1000-01-01' THEN CAST({parsed} AS {kind}) END)"
+
+
+def _trimmed(kind: str, source: str) -> str:
+    text = f"trim({source})"
+    pattern = "[1-9][0-9]{3}[-/][0-9]{1,2}[-/][0-9]{1,2}" + ("" if kind == "DATE" else "([ T].*)?")
+    return f"CASE WHEN regexp_full_match({text}, {literal(pattern)}) THEN TRY_CAST({text} AS {kind}) END"
 
 
 def _native_cast(kind: str, source: str, plain: str) -> str:

@@ -26,6 +26,7 @@ from pipelines.connectors.reader import Reader, SourceFile
 from pipelines.connectors.tabular_reader import ParquetReader, WorkbookReader
 from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery
 from pipelines.source import DatasetSource, SourceError
+from warehouse.identifiers import literal
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ def new_files(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, root:
     A file whose path, size and modification time are those of a landed delivery is not read again.
     """
     known = connection.execute(
-        "SELECT uri, size_bytes, modified_ns, content_hash FROM lake.ops.load WHERE dataset = ?", [entry.dataset]
+        f"SELECT uri, size_bytes, modified_ns, content_hash FROM lake.ops.load WHERE dataset = {literal(entry.dataset)}"
     ).fetchall()
     unchanged = frozenset((uri, size, modified) for uri, size, modified, _ in known)
     landed = {(uri, digest) for uri, _, _, digest in known}

@@ -23,7 +23,8 @@ _AHEAD = timedelta(days=1)
 def position_of(connection: duckdb.DuckDBPyConnection, source: str, dataset: str) -> int:
     """Number of the last landing of a data set from a source; 0 where there is none."""
     ((position,),) = connection.execute(
-        "SELECT coalesce(max(load_seq), 0) FROM lake.ops.load WHERE source = ? AND dataset = ?", [source, dataset]
+        "SELECT coalesce(max(load_seq), 0) FROM lake.ops.load"
+        f" WHERE source = {literal(source)} AND dataset = {literal(dataset)}"
     ).fetchall()
     return int(position)
 
@@ -94,9 +95,9 @@ def cursor_end(
         ahead = f" AND {quoted(cursor.field)} <= CAST({literal(latest)} AS TIMESTAMP)"
     ((end,),) = connection.execute(
         f"SELECT CAST(greatest(max({quoted(cursor.field)}),"
-        f" (SELECT max(TRY_CAST(cursor_value AS {kind})) FROM lake.ops.watermark WHERE source = ? AND dataset = ?))"
-        f" AS VARCHAR) FROM {STAGED} WHERE _refused IS NULL{ahead}",
-        [source, contract.name],
+        f" (SELECT max(TRY_CAST(cursor_value AS {kind})) FROM lake.ops.watermark"
+        f" WHERE source = {literal(source)} AND dataset = {literal(contract.name)}))"
+        f" AS VARCHAR) FROM {STAGED} WHERE _refused IS NULL{ahead}"
     ).fetchall()
     return None if end is None else str(end)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
 import duckdb
-import pyarrow as pa
 
 from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.changes import cursor_end, mark_repeated, position_of, vanished
@@ -14,7 +14,7 @@ from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGE
 from pipelines.landing.tables import ensure_tables
 from pipelines.source import Cursor, SourceSystem
 from warehouse.errors import LakeError
-from warehouse.identifiers import literal, quoted
+from warehouse.identifiers import literal, optional_literal, quoted
 from warehouse.lake import next_load_seq, transact
 from warehouse.settings import Settings
 
@@ -80,9 +80,8 @@ def commit(
             raise LakeError("another run landed this data set meanwhile", where=contract.name, fix="run it again")
         # Another run may have landed some of the files while this one was reading them.
         lake.execute(
-            f"CREATE OR REPLACE TEMP TABLE landing_now AS SELECT * FROM {DELIVERIES}"
-            " WHERE delivery_id NOT IN (SELECT delivery_id FROM lake.ops.load WHERE dataset = ?)",
-            [contract.name],
+            f"CREATE OR REPLACE TEMP TABLE landing_now AS SELECT * FROM {DELIVERIES} WHERE delivery_id NOT IN"
+            f" (SELECT delivery_id FROM lake.ops.load WHERE dataset = {literal(contract.name)})"
         )
         if not lake.execute("SELECT count(*) FROM landing_now").fetchall()[0][0]:
             return Counts()
@@ -125,19 +124,26 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
     """One row a delivery: its identity and what was counted of it."""
     deliveries = staged.batch.deliveries
     dataset = staged.contract.name
-    connection.register(
-        "delivery_list",
-        pa.table(
+    listing = json.dumps(
+        [
             {
-                "_file": pa.array(range(len(deliveries)), pa.int32()),
-                "delivery_id": [d.delivery_id(dataset) for d in deliveries],
-                "uri": [d.uri for d in deliveries],
-                "content_hash": [d.content_hash for d in deliveries],
-                "size_bytes": pa.array([d.size_bytes for d in deliveries], pa.int64()),
-                "modified_ns": pa.array([d.modified_ns for d in deliveries], pa.int64()),
+                "_file": number,
+                "delivery_id": d.delivery_id(dataset),
+                "uri": d.uri,
+                "content_hash": d.content_hash,
+                "size_bytes": d.size_bytes,
+                "modified_ns": d.modified_ns,
             }
-        ),
+            for number, d in enumerate(deliveries)
+        ],
+        ensure_ascii=False,
     )
+    # As JSON and not as an Arrow table: turning Python lists into Arrow makes pyarrow import pandas, 1 s of CPU.
+    kind = (
+        "STRUCT(_file INTEGER, delivery_id VARCHAR, uri VARCHAR, content_hash VARCHAR,"
+        " size_bytes BIGINT, modified_ns BIGINT)[]"
+    )
+    rows = f"SELECT unnest(CAST(CAST({literal(listing)} AS JSON) AS {kind}), recursive := true)"
     if staged.batch.mode == "append":
         is_repeated, joined = "false", ""
     else:
@@ -150,7 +156,7 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
                coalesce(repeated, 0) AS repeated_count, coalesce(accepted, 0) AS accepted_count,
                coalesce(refused, 0) + unreadable_count AS quarantined_count,
                coalesce(fixes, '{{}}') AS fix_counts, coalesce(warnings, '{{}}') AS warning_counts
-        FROM delivery_list l
+        FROM ({rows}) l
         LEFT JOIN (
             SELECT s._file, min(s.rowid) AS first_row, count(*) AS n,
                    count(*) FILTER ({is_repeated}) AS repeated,
@@ -161,7 +167,6 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
         ) c ON c._file = l._file
         CROSS JOIN LATERAL (SELECT count(*) AS unreadable_count FROM {UNREADABLE} u WHERE u._file = l._file) u
     """)
-    connection.unregister("delivery_list")
 
 
 def _count_bits(mask: str, labels: tuple[str, ...]) -> str:
@@ -229,8 +234,7 @@ def _insert_tombstones(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: 
     rows = lake.execute(
         f"INSERT INTO lake.raw.{dataset}"
         f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
-        f" SELECT {fields}, _extra, ?, NULL, {moment.stamp}, true FROM ({vanished(staged)})",
-        [delivery_id],
+        f" SELECT {fields}, _extra, {literal(delivery_id)}, NULL, {moment.stamp}, true FROM ({vanished(staged)})"
     ).fetchall()
     return int(rows[0][0])
 
@@ -264,24 +268,18 @@ def _record(
         )
     else:
         unknown, joined = _text_list(staged.unknown_columns or ()), ""
+    known = ", ".join(
+        literal(text) for text in (settings.city, system.system, staged.contract.name, staged.contract.version)
+    )
+    begin, end = optional_literal(staged.batch.cursor_from), optional_literal(watermark)
     lake.execute(
         f"""
         INSERT INTO lake.ops.load
-        SELECT delivery_id, ?, ?, ?, ?, uri, content_hash, size_bytes, modified_ns, fetched_count, repeated_count,
+        SELECT delivery_id, {known}, uri, content_hash, size_bytes, modified_ns, fetched_count, repeated_count,
                accepted_count + quarantined_count, accepted_count, quarantined_count, fix_counts, warning_counts,
-               {unknown}, {missing}, ?, ?, ?, ?, ?
-        FROM landing_now d{joined}""",
-        [
-            settings.city,
-            system.system,
-            staged.contract.name,
-            staged.contract.version,
-            staged.batch.cursor_from,
-            watermark,
-            moment.load_seq,
-            moment.started_at,
-            moment.loaded_at,
-        ],
+               {unknown}, {missing}, {begin}, {end}, {moment.load_seq}, {literal(moment.started_at.isoformat())},
+               {literal(moment.loaded_at.isoformat())}
+        FROM landing_now d{joined}"""
     )
 
 
@@ -294,8 +292,8 @@ def _move_watermark(
 ) -> None:
     if watermark is None:
         return
-    lake.execute("DELETE FROM lake.ops.watermark WHERE source = ? AND dataset = ?", [source, dataset])
-    lake.execute(
-        "INSERT INTO lake.ops.watermark SELECT ?, ?, ?, min(delivery_id), ? FROM landing_now",
-        [source, dataset, watermark, moment.loaded_at],
-    )
+    place = f"source = {literal(source)} AND dataset = {literal(dataset)}"
+    lake.execute(f"DELETE FROM lake.ops.watermark WHERE {place}")
+    values = f"{literal(source)}, {literal(dataset)}, {literal(watermark)}, min(delivery_id)"
+    at = literal(moment.loaded_at.isoformat())
+    lake.execute(f"INSERT INTO lake.ops.watermark SELECT {values}, {at} FROM landing_now")

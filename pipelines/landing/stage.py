@@ -208,7 +208,7 @@ def _source_value(column: _Choice, field: str, entry: DatasetSource) -> str:
     nulls = list(dict.fromkeys(["", *entry.null_values]))
     listing = "[" + ", ".join(literal(null) for null in nulls) + "]"
     # Trimming every value costs more than a look at its ends, and only blank ends can make it a null value.
-    has_no_blank_ends = f"{value} >= '!' AND {value} < '~'"
+    has_no_blank_ends = f"{value} BETWEEN '!' AND '~'"
     if len(nulls) > 1:
         has_no_blank_ends += f" AND NOT ends_with({value}, ' ') AND NOT list_contains({listing}, {value})"
     is_filled = f"NOT list_contains({listing}, trim({value}))"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from catalog.contract import Contract, ContractError
-from warehouse.identifiers import checked, quoted
+from warehouse.identifiers import checked, literal, quoted
 
 # Columns that landing adds to the contract's fields in `raw`.
 RAW_COLUMNS = (
@@ -66,8 +66,7 @@ def column_types(connection: duckdb.DuckDBPyConnection, schema: str, name: str) 
     """Column types of a lake table by column name; empty where there is no such table."""
     rows = connection.execute(
         "SELECT column_name, data_type FROM duckdb_columns()"
-        " WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-        [schema, name],
+        f" WHERE database_name = 'lake' AND schema_name = {literal(schema)} AND table_name = {literal(name)}"
     ).fetchall()
     return dict(rows)
 

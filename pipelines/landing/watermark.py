@@ -7,6 +7,7 @@ from datetime import datetime
 import duckdb
 
 from pipelines.source import Cursor, SourceError
+from warehouse.identifiers import literal
 
 
 def window_start(
@@ -23,7 +24,7 @@ def window_start(
     if since is not None:
         return since
     row = connection.execute(
-        "SELECT cursor_value FROM lake.ops.watermark WHERE source = ? AND dataset = ?", [source, dataset]
+        f"SELECT cursor_value FROM lake.ops.watermark WHERE source = {literal(source)} AND dataset = {literal(dataset)}"
     ).fetchone()
     if row is None:
         return cursor.start

@@ -149,8 +149,10 @@ def unpack(folder: Path) -> Path:
 
 def one_new_day(permits: Path, work: Path) -> tuple[Path, Path, Path]:
     """A lake with the full history, its files plus one new day, and the new day alone."""
-    full = work / "full"
-    measure("permits", full, permits)
+    # A lake knows its own folder, so it is made where it will be used and then put aside.
+    full, home = work / "full", work / "home"
+    measure("permits", home, permits)
+    home.rename(full)
     more, alone = work / "more", work / "alone"
     shutil.copytree(permits, more, copy_function=os.link)
     day = sorted((permits / "2016").glob("*.csv"))[200]
