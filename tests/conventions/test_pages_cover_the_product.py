@@ -189,7 +189,7 @@ def test_sensors_schedules_and_jobs_stand_on_the_pipelines_page() -> None:
 
     systems = load_sources("demo")
     names = {job.name for job in jobs(systems)} | {"upkeep"}
-    names |= {s.name for s in schedules(systems)} | {s.name for s in sensors(systems)}
+    names |= {s.name for s in schedules(systems, "Asia/Shanghai")} | {s.name for s in sensors(systems)}
     general = {re.sub(r"_(?:" + "|".join(s.system for s in systems) + ")", "_<system>", name) for name in names}
     told = {re.sub(r" \(.*", "", name) for name in named(page("pipelines/README.md"))}
     assert sorted(general - told) == []

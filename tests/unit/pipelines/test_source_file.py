@@ -17,7 +17,7 @@ SOUND = {
     "title_en": "Office",
     "owner": "office",
     "kind": "rest",
-    "rest": {"base_url": "http://h", "token": "s3cret"},
+    "rest": {"base_url": "https://h", "token": "s3cret"},
     "datasets": [{"dataset": "orders", "path": "/x"}],
 }
 
@@ -58,10 +58,10 @@ def changed(**values: object) -> dict[str, object]:
             ),
             "table or schema.table",
         ),
-        (changed(rest={"base_url": "http://h", "timeout_seconds": 0}), r"rest\.timeout_seconds.*value: 0"),
-        (changed(rest={"base_url": "http://h", "tokn": "s3cret"}), r"rest\.tokn"),
+        (changed(rest={"base_url": "https://h", "timeout_seconds": 0}), r"rest\.timeout_seconds.*value: 0"),
+        (changed(rest={"base_url": "https://h", "tokn": "s3cret"}), r"rest\.tokn"),
         (changed(rest={"token": "s3cret"}), r"rest\.base_url"),
-        (changed(rest={"base_url": "http://h", "token": {"value": "s3cret"}}), r"rest\.token"),
+        (changed(rest={"base_url": "https://h", "token": {"value": "s3cret"}}), r"rest\.token"),
         (changed(rest="s3cret"), "rest"),
         ("rest: {token: s3cret\nx: [", "not readable YAML in line 2"),
         ("- s3cret", "file"),
@@ -103,8 +103,8 @@ def test_the_projects_own_sources_load() -> None:
 def test_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     settings = load_settings(home=tmp_path, data=tmp_path / "drops")
     monkeypatch.setenv("GRIDLAKE_SOURCE_HOST", "h")
-    text = "http://${GRIDLAKE_SOURCE_HOST}:${GRIDLAKE_SOURCE_PORT:-80}/${GRIDLAKE_SOURCE_EMPTY:-}"
-    assert expand(text, settings, where="office") == "http://h:80/"
+    text = "https://${GRIDLAKE_SOURCE_HOST}:${GRIDLAKE_SOURCE_PORT:-80}/${GRIDLAKE_SOURCE_EMPTY:-}"
+    assert expand(text, settings, where="office") == "https://h:80/"
     assert expand("${GRIDLAKE_DATA}/x", settings, where="office") == f"{tmp_path}/drops/x"
     assert expand("$HOME ${lower} {x}", settings, where="office") == "$HOME ${lower} {x}"
     with pytest.raises(SourceError, match=r"office: a variable.*'GRIDLAKE_SOURCE_TOKEN'.*set GRIDLAKE_SOURCE_TOKEN"):
