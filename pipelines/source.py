@@ -138,6 +138,10 @@ class DatasetSource(_Strict):
         named = self.fields.get(field, field)
         return [named] if isinstance(named, str) else list(named)
 
+    def wanted(self, fields: Iterable[str]) -> frozenset[str]:
+        """All source columns that these contract fields may come from."""
+        return frozenset(name for field in fields for name in self.source_names(field))
+
 
 class SourceSystem(_Strict):
     """One source system of a city: one YAML file."""

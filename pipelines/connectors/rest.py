@@ -160,7 +160,7 @@ def batches(
             entry.model_copy(update={"format": "json"}),
             pages,
             (delivery,),
-            wanted=frozenset(name for f in contract.fields for name in entry.source_names(f.name)),
+            wanted=entry.wanted(f.name for f in contract.fields),
             largest_bytes=largest,
             is_one_delivery=True,
         )

@@ -119,7 +119,7 @@ def _fetch(
 ) -> Iterator[Batch | Refusal]:
     if system.files is not None:
         root = Path(expand(system.files.root, settings, where=system.system))
-        wanted = frozenset(name for f in contract.fields for name in entry.source_names(f.name))
+        wanted = entry.wanted(f.name for f in contract.fields)
         return files.batches(connection, entry, root, spool, wanted)
     if system.rest is not None:
         return rest.batches(connection, settings, system, entry, contract, spool, since, pause)
