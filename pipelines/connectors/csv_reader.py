@@ -89,7 +89,7 @@ class CsvReader:
             return (
                 f"SELECT list_position({listing}, any_value(s.file_path)) - 1 AS _file, r.line - 1 AS record,"
                 " ltrim(any_value(r.csv_line), chr(10) || chr(13)) AS text,"
-                " string_agg(DISTINCT r.error_message, '; ') AS problem"
+                " string_agg(DISTINCT r.error_message, '; ' ORDER BY r.error_message) AS problem"
                 f" FROM rejects_{mark} r JOIN scans_{mark} s ON s.scan_id = r.scan_id AND s.file_id = r.file_id"
                 " GROUP BY r.file_id, r.line"
             )

@@ -47,7 +47,7 @@ def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(tmp_path: Path) -> N
     said: list[str] = []
     for line in process.stderr:  # ends with the process, so a failing start fails the test
         said.append(line)
-        if f"http://127.0.0.1:{port}" in line:
+        if f"Dagster: http://127.0.0.1:{port}" in line:
             break
     assert process.poll() is None, "".join(said)
     query = (
