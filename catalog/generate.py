@@ -1,6 +1,6 @@
-"""What is generated from the contracts: `dbt/models/sources.yml`, in which dbt knows the raw tables.
+"""What dbt is told of the contracts: `sources.yml`, in which it knows the raw tables, and the seed `data_set`.
 
-The contracts are the truth; the file is written, never edited, and a test tells when it is out of date.
+The contracts are the truth; the files are written, never edited, and a test tells when one is out of date.
 dbt's own source freshness is left out on purpose: freshness has one judge, `quality.contract_checks`, which
 reads `ops.load` (no scan of a raw table) and also compares with the horizon of the city's data.
 """
@@ -8,6 +8,8 @@ reads `ops.load` (no scan of a raw table) and also compares with the horizon of 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +21,7 @@ from catalog.contract import CONTRACTS, Contract, Field, load_contracts
 from warehouse.settings import PROJECT_ROOT
 
 SOURCES = PROJECT_ROOT / "dbt" / "models" / "sources.yml"
+DATA_SETS = PROJECT_ROOT / "dbt" / "seeds" / "contracts" / "data_set.csv"
 COMMAND = "gridlake contracts generate"
 
 _HEAD = f"# Generated from catalog/contracts by `{COMMAND}`; do not edit.\n"
@@ -68,38 +71,55 @@ def sources_yaml(contracts: Iterable[Contract]) -> str:
     return _HEAD + text
 
 
-def generate(folder: Path = CONTRACTS, target: Path = SOURCES) -> bool:
-    """Write `sources.yml` from all contracts; True if that changed the file.
+def data_sets_csv(contracts: Iterable[Contract]) -> str:
+    """The text of the seed `data_set`: what the models ask of a contract, one row a data set of any city, by name.
+
+    Hours are how often a delivery is due and how late it may be; empty where the contract does not say.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("code", "city", "name_zh", "name_en", "frequency_hours", "lateness_hours"))
+    for contract in sorted(contracts, key=lambda c: c.name):
+        hours = [f"{span.hours:g}" if span else "" for span in (contract.frequency, contract.lateness)]
+        writer.writerow((contract.name, contract.city, contract.title_zh, contract.title_en, *hours))
+    return text.getvalue()
+
+
+def outdated(folder: Path = CONTRACTS, sources: Path = SOURCES, data_sets: Path = DATA_SETS) -> dict[Path, str]:
+    """The generated files that do not say what the contracts say, with the text they should have.
 
     Raises:
         ContractError: a contract cannot be read.
     """
-    if is_current(folder, target):
-        return False
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(sources_yaml(load_contracts(folder=folder).values()), encoding="utf-8")
-    return True
+    contracts = load_contracts(folder=folder).values()
+    wanted = {sources: sources_yaml(contracts), data_sets: data_sets_csv(contracts)}
+    return {
+        path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
 
 
-def is_current(folder: Path = CONTRACTS, target: Path = SOURCES) -> bool:
-    """Whether `sources.yml` says what the contracts say.
+def generate(folder: Path = CONTRACTS, sources: Path = SOURCES, data_sets: Path = DATA_SETS) -> list[Path]:
+    """Write what is out of date from all contracts; returns the files written.
 
     Raises:
         ContractError: a contract cannot be read.
     """
-    wanted = sources_yaml(load_contracts(folder=folder).values())
-    return target.exists() and target.read_text(encoding="utf-8") == wanted
+    files = outdated(folder, sources, data_sets)
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return list(files)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Generate, or with `--check` only tell; the exit code is 1 when the file was out of date in the check."""
-    parser = argparse.ArgumentParser(description="Generate dbt/models/sources.yml from the contracts.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the file is out of date")
+    """Generate, or with `--check` only tell; the exit code is 1 when a file was out of date in the check."""
+    parser = argparse.ArgumentParser(description="Generate what dbt is told of the contracts.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
     if parser.parse_args(arguments).check:
-        if is_current():
-            return 0
-        sys.stderr.write(f"{SOURCES}: is out of date with {CONTRACTS}. Fix: run `{COMMAND}`\n")
-        return 1
+        files = outdated()
+        for path in files:
+            sys.stderr.write(f"{path}: is out of date with {CONTRACTS}. Fix: run `{COMMAND}`\n")
+        return 1 if files else 0
     generate()
     return 0
 

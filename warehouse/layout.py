@@ -10,7 +10,7 @@ import duckdb
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal
 
-SCHEMAS = ("raw", "quarantine", "staging", "core", "indicator", "share", "ops")
+SCHEMAS = ("raw", "quarantine", "staging", "core", "indicator", "mart", "share", "ops")
 LAYOUT_VERSION = 1
 
 _OPS_TABLES = {

@@ -120,6 +120,24 @@
     case when is_filed then coalesce(filed_at, reported_at) end
 {%- endmacro %}
 
+{#
+    When a filed case ended, over the columns of fct_case; NULL while it is open. An end before the filing is a typing error of one
+    of the two; the case was open for no time then.
+#}
+{% macro ended_at() -%}
+    case
+        when is_cancelled then null
+        when closed_at is not null then greatest(closed_at, {{ filing_at() }})
+        when status_code in (select code from {{ ref('case_status') }} where is_terminal)
+            then greatest(coalesce(checked_at, handled_at, {{ filing_at() }}), {{ filing_at() }})
+    end
+{%- endmacro %}
+
+{# From when handling is timed. #}
+{% macro handling_from() -%}
+    coalesce(dispatched_at, filed_at, reported_at)
+{%- endmacro %}
+
 {# Measures that an indicator may name; the flows of the stock are no use by themselves. #}
 {% macro flow_measures() %}
     {{ return(measure_names() | reject('in', stock_flows()) | list) }}

@@ -56,6 +56,10 @@
     cast(date_trunc('month', {{ day }}) + interval 1 month as date)
 {%- endmacro %}
 
+{% macro months_before(month, months) -%}
+    cast({{ month }} - interval '{{ months }}' month as date)
+{%- endmacro %}
+
 {# One row per day, column `day`, from the first to the last (expressions over the relation `bounds`). #}
 {% macro day_spine(first, last, bounds) -%}
     {{ adapter.dispatch('day_spine', 'gridlake')(first, last, bounds) }}
@@ -93,4 +97,17 @@
 
 {% macro duckdb__iso_year(day) -%}
     cast(isoyear({{ day }}) as integer)
+{%- endmacro %}
+
+{# The month of a timestamp or a day as text, '2026-04'; NULL stays NULL. #}
+{% macro month_text(moment) -%}
+    {{ adapter.dispatch('month_text', 'gridlake')(moment) }}
+{%- endmacro %}
+
+{% macro default__month_text(moment) -%}
+    date_format({{ moment }}, 'yyyy-MM')
+{%- endmacro %}
+
+{% macro duckdb__month_text(moment) -%}
+    strftime({{ moment }}, '%Y-%m')
 {%- endmacro %}

@@ -1,4 +1,4 @@
-"""The dbt models as assets: staging, core and indicator, with dbt's tests as checks."""
+"""The dbt models as assets: staging, core, indicator and mart, with dbt's tests as checks."""
 
 import json
 import os
@@ -35,10 +35,10 @@ class ModelsConfig(dg.Config):
 
 
 class LayerTranslator(DagsterDbtTranslator):
-    """Names and groups models by layer; a source table is the raw asset of its data set."""
+    """Names and groups models by layer; a source table of `raw` is the raw asset of its data set."""
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
-        """`<layer>/<model>`, `raw/<data set>` for a source, `seed/<list>` for a seed."""
+        """`<layer>/<model>`, `raw/<data set>` or `ops/<table>` for a source, `seed/<list>` for a seed."""
         return dg.AssetKey([layer_of(dbt_resource_props), str(dbt_resource_props["name"])])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
@@ -47,11 +47,11 @@ class LayerTranslator(DagsterDbtTranslator):
 
 
 def layer_of(properties: Mapping[str, Any]) -> str:
-    """raw, seed, staging, core or indicator."""
+    """raw, ops, seed, staging, core, indicator or mart."""
     kind = properties["resource_type"]
-    if kind in ("source", "seed"):
-        return "raw" if kind == "source" else "seed"
-    return str(properties["fqn"][1])
+    if kind == "source":
+        return str(properties["source_name"])
+    return "seed" if kind == "seed" else str(properties["fqn"][1])
 
 
 def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:

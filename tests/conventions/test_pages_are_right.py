@@ -53,7 +53,7 @@ def declared_lake() -> Iterator[duckdb.DuckDBPyConnection]:
     ensure_layout(connection, "demo")
     for contract in load_contracts("demo").values():
         ensure_tables(connection, contract)
-    for layer in ("core", "indicator"):
+    for layer in ("core", "indicator", "mart"):
         for path in (ROOT / "dbt/models" / layer).glob("*.yml"):
             for model in yaml.safe_load(path.read_text(encoding="utf-8")).get("models") or []:
                 columns = ", ".join(f"{quoted(c['name'])} {c['data_type']}" for c in model["columns"])

@@ -106,6 +106,9 @@ def test_every_requirement_is_in_the_lock(lock: Path) -> None:
     wanted = list(project["project"]["dependencies"])
     if lock.stem == "dev":
         wanted += project["dependency-groups"]["dev"]
+    if lock.stem == "superset":
+        lines = lock.with_suffix(".in").read_text().splitlines()
+        wanted = [line for line in lines if line and not line.startswith("#")]
     normal = {re.sub(r"[-_.]+", "-", re.split(r"[<>=\[ ]", name)[0]).lower() for name in wanted}
     locked = {
         re.sub(r"[-_.]+", "-", name).lower() for name in re.findall(r"^([\w.-]+)(?:\[.*\])?==", lock.read_text(), re.M)

@@ -51,7 +51,7 @@ def gridlake(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-def fingerprint(settings: Settings, schemas: tuple[str, ...] = ("core", "indicator")) -> Fingerprint:
+def fingerprint(settings: Settings, schemas: tuple[str, ...] = ("core", "indicator", "mart")) -> Fingerprint:
     """Rows and an order-free hash over all rows and columns of every table."""
     with open_lake(settings, read_only=True) as connection:
         names = connection.execute(

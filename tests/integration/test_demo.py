@@ -54,7 +54,7 @@ def test_on_time_rate_is_that_of_the_cases(demo_lake: BuiltLake) -> None:
 
 
 def test_a_second_run_changes_no_row_and_writes_no_snapshot(demo_lake: BuiltLake) -> None:
-    schemas = ("raw", "quarantine", "core", "indicator", "ops")
+    schemas = ("raw", "quarantine", "core", "indicator", "mart", "ops")
     before, at = fingerprint(demo_lake.settings, schemas), snapshot_id(demo_lake.settings)
     assert "nothing new" in demo_lake.run("run")
     assert differing(before, fingerprint(demo_lake.settings, schemas)) == []

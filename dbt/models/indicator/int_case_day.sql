@@ -44,19 +44,13 @@ cases as (
         c.*,
         h.as_of,
         {{ filing_at() }} as filing_at,
-        coalesce(c.dispatched_at, c.filed_at, c.reported_at) as handling_from,
+        {{ handling_from() }} as handling_from,
         coalesce(
             {{ day_number('f.filing_day') }} - {{ day_number('f.filing_day_before') }}
             <= {{ var('repeat_days') }}, false
         ) as is_repeat,
         case when not c.is_cancelled then {{ filing_at() }} end as opened_at,
-        -- an end before the opening is a typing error of one of the two; the case was open for no time then
-        case
-            when c.is_cancelled then null
-            when c.closed_at is not null then greatest(c.closed_at, {{ filing_at() }})
-            when c.status_code in (select code from {{ ref('case_status') }} where is_terminal)
-                then greatest(coalesce(c.checked_at, c.handled_at, {{ filing_at() }}), {{ filing_at() }})
-        end as ended_at
+        {{ ended_at() }} as ended_at
     from {{ ref('fct_case') }} as c
     cross join horizon as h
     left join filings as f on c.case_id = f.case_id

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from catalog.directory import directory
 from tests.unit.catalog.samples import contract, field, sound, write
 
 
-def test_the_generated_sources_are_those_of_the_contracts() -> None:
-    assert generate.is_current(), f"{generate.SOURCES} differs from {generate.CONTRACTS}; run `{generate.COMMAND}`"
+def test_the_generated_files_are_those_of_the_contracts() -> None:
+    stale = sorted(path.name for path in generate.outdated())
+    assert stale == [], f"differ from {generate.CONTRACTS}; run `{generate.COMMAND}`"
 
 
 def test_a_table_carries_what_its_contract_says(tmp_path: Path) -> None:
@@ -33,23 +36,38 @@ def test_a_table_carries_what_its_contract_says(tmp_path: Path) -> None:
 
 
 def test_generating_is_deterministic_and_notices_drift(tmp_path: Path) -> None:
-    folder, target = tmp_path / "contracts", tmp_path / "dbt" / "sources.yml"
+    folder, target, seed = tmp_path / "contracts", tmp_path / "dbt" / "sources.yml", tmp_path / "seeds" / "data_set.csv"
     write(folder, sound())
-    assert not generate.is_current(folder, target)
-    assert generate.generate(folder, target)
-    assert not generate.generate(folder, target)
+    assert generate.outdated(folder, target, seed).keys() == {target, seed}
+    assert generate.generate(folder, target, seed) == [target, seed]
+    assert generate.generate(folder, target, seed) == []
     changed = sound()
     field(changed, "urgency")["description"] = "How urgent"
     write(folder, changed)
-    assert not generate.is_current(folder, target)
+    assert generate.outdated(folder, target, seed).keys() == {target}
+
+
+def test_a_data_set_is_told_with_its_names_and_hours(tmp_path: Path) -> None:
+    daily = contract(tmp_path)
+    unhurried = replace(daily, name="a_list", frequency=None)
+    rows = list(csv.DictReader(generate.data_sets_csv([daily, unhurried]).splitlines()))
+    assert [row["code"] for row in rows] == ["a_list", "hotline_case"]
+    assert rows[1] == {
+        "code": "hotline_case",
+        "city": "demo",
+        "name_zh": "热线工单",
+        "name_en": "Hotline orders",
+        "frequency_hours": "24",
+        "lateness_hours": "4",
+    }
+    assert rows[0]["frequency_hours"] == ""
 
 
 def test_the_check_fails_without_writing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "sources.yml"
-    monkeypatch.setattr(generate, "is_current", lambda: False)
-    monkeypatch.setattr(generate, "SOURCES", target)
+    monkeypatch.setattr(generate, "outdated", lambda: {target: "version: 2"})
     assert generate.main(["--check"]) == 1
     assert not target.exists()
     assert "gridlake contracts generate" in capsys.readouterr().err

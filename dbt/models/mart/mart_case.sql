@@ -1,0 +1,1 @@
+{{ labelled_cases(ref('fct_case')) }}

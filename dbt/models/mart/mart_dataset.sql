@@ -1,0 +1,28 @@
+-- every data set that the city has a contract for, also those that nobody has delivered yet
+with delivered as (
+    select
+        source,
+        dataset,
+        count(*) as delivery_count,
+        sum(read_count) as read_count,
+        sum(accepted_count) as accepted_count,
+        sum(quarantined_count) as quarantined_count,
+        max(loaded_at) as last_loaded_at
+    from {{ source('ops', 'load') }}
+    group by source, dataset
+)
+
+select
+    l.source,
+    d.code as dataset,
+    {{ label_pair('dataset_name', 'd', 'd.code') }},
+    coalesce(l.delivery_count, 0) as delivery_count,
+    cast(coalesce(l.read_count, 0) as bigint) as read_count,
+    cast(coalesce(l.accepted_count, 0) as bigint) as accepted_count,
+    cast(coalesce(l.quarantined_count, 0) as bigint) as quarantined_count,
+    100.0 * l.quarantined_count / nullif(l.read_count, 0) as quarantined_pct,
+    l.last_loaded_at,
+    d.frequency_hours + d.lateness_hours as allowed_hours
+from {{ ref('data_set') }} as d
+left join delivered as l on d.code = l.dataset
+where d.city = '{{ env_var("GRIDLAKE_CITY", "demo") }}'

@@ -1,0 +1,15 @@
+select
+    l.source,
+    l.dataset,
+    {{ label_pair('dataset_name', 'd', 'l.dataset') }},
+    l.delivery_id,
+    l.loaded_at,
+    {{ local_day('l.loaded_at') }} as day,
+    l.read_count,
+    l.accepted_count,
+    l.quarantined_count,
+    100.0 * l.quarantined_count / nullif(l.read_count, 0) as quarantined_pct,
+    cast({{ json_number_sum('l.fix_counts') }} as bigint) as fix_count,
+    {{ list_length('l.unknown_columns') }} > 0 as is_with_unknown_columns
+from {{ source('ops', 'load') }} as l
+left join {{ ref('data_set') }} as d on l.city = d.city and l.dataset = d.code

@@ -1,0 +1,30 @@
+select
+    i.node,
+    n.node_no,
+    {{ label_pair('node_name', 'n', 'i.node') }},
+    i.area_level,
+    p.level_no,
+    {{ carried_pairs('p', ['level_name']) }},
+    i.area_id,
+    {{ carried_pairs('p', ['area_name']) }},
+    p.district_id,
+    {{ carried_pairs('p', ['district_name']) }},
+    i.dept_id,
+    {{ label_pair('dept_name', 'department', 'i.dept_id') }},
+    i.period_kind,
+    i.period_start,
+    {{ month_text('i.period_start') }} as month,
+    {{ is_provisional('i.period_kind', 'i.period_start', 's.as_of') }} as is_provisional,
+    i.score,
+    i.coverage,
+    i.grade,
+    coalesce(g.name_zh, grade.name_zh, i.grade) as grade_name_zh,
+    coalesce(g.name_en, grade.name_en, i.grade) as grade_name_en
+from {{ ref('index_score') }} as i
+cross join {{ ref('mart_state') }} as s
+left join {{ ref('index_node') }} as n on i.node = n.code
+left join {{ ref('int_area_place') }} as p on i.area_id = p.area_id
+left join {{ ref('int_department_name') }} as department on i.dept_id = department.dept_id
+left join {{ ref('index_grade') }} as g on i.grade = g.code
+{{ join_labels('grade', 'i.grade') }}
+where {{ is_shown_place('i') }}
