@@ -2,104 +2,71 @@
 
 A serving file never changes. A new version is written beside it under a name of its own and a symlink is
 switched, so a reader sees the old version or the new one, never a mixture. Readers resolve the symlink
-(`current`) before they open the file, because DuckDB keeps one instance for each path.
+(`current`) before they open the file, because DuckDB keeps one instance for each path. Small tables are copied
+into the file; large ones are kept in part files (`partitions`) that the versions share.
 """
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import json
-import os
-import re
 import secrets
-import subprocess
-import sys
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
-from warehouse.changes import latest_snapshot, tables_behind, touched_since
+from warehouse import partitions, parts
+from warehouse.assemble import LAKE_TABLE, PUBLICATION, Wanted, write_file
+from warehouse.changes import History, behind, fingerprint, latest_snapshot, relations
 from warehouse.errors import LakeError
-from warehouse.identifiers import checked, literal
+from warehouse.identifiers import checked
 from warehouse.lake import open_lake, pin_snapshot, without_secrets
+from warehouse.partitions import Part, Partitioned
 from warehouse.settings import Settings
+from warehouse.versions import (
+    TIME,
+    Contents,
+    Publication,
+    contents,
+    current,
+    parts_folder,
+    publishing,
+    remove_old,
+    remove_unnamed_parts,
+    serving_folder,
+    switch,
+    versions,
+)
+
+__all__ = ["DEFAULT_GRACE", "Partitioned", "Publication", "current", "publish", "serving_folder"]
 
 DEFAULT_GRACE = timedelta(hours=1)
-_LAKE_TABLE = re.compile(r"[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*")
-_TIME = "%Y%m%dT%H%M%SZ"
-# Run in a process of its own: a lock never conflicts with locks of the same process, and closing any descriptor
-# of a file drops all locks that the process holds on it, so probing here would take them from our own readers.
-_REMOVE_IF_UNLOCKED = """
-import fcntl, os, sys
-for path in sys.argv[1:]:
-    try:
-        with open(path, "r+b") as handle:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.unlink(path)
-    except OSError:
-        pass
-"""
-
-
-@dataclass(frozen=True)
-class Publication:
-    """One version of a serving file.
-
-    `version` is "<lake snapshot>-<UTC time>-<definition and random hex digits>"; `is_new` tells whether this
-    call wrote it.
-    """
-
-    name: str
-    version: str
-    path: Path
-    snapshot: int
-    published_at: datetime
-    is_new: bool
-
-
-def serving_folder(settings: Settings) -> Path:
-    """The folder of the serving files and their symlinks."""
-    return settings.home_path / "serving"
-
-
-def current(settings: Settings, name: str) -> Publication | None:
-    """The version that is served under `name`, or None before the first publish."""
-    folder = serving_folder(settings)
-    link = folder / f"{checked(name, where='serving file')}.duckdb"
-    try:
-        target = folder / link.readlink()
-    except OSError:
-        return None
-    found = _pattern(name).fullmatch(target.name)
-    if found is None or not target.exists():
-        return None
-    return Publication(
-        name=name,
-        version=found["version"],
-        path=target,
-        snapshot=int(found["snapshot"]),
-        published_at=datetime.strptime(found["time"], _TIME).replace(tzinfo=UTC),
-        is_new=False,
-    )
 
 
 def publish(
-    settings: Settings, name: str, tables: Mapping[str, str], *, grace: timedelta = DEFAULT_GRACE
+    settings: Settings,
+    name: str,
+    tables: Mapping[str, str],
+    *,
+    partitioned: Sequence[Partitioned] = (),
+    views: Mapping[str, str] | None = None,
+    grace: timedelta = DEFAULT_GRACE,
 ) -> Publication:
     """Write the tables as one serving file and switch to it; nothing is written when nothing changed.
 
+    All are read at the same lake snapshot. Besides them the file gets
+
+    - `_publication`: one row with name, version, snapshot_id, snapshot_at, published_at (UTC);
+    - `_part` and `_partitioned`: its part files and what they were made from;
+    - the schemas `zh` and `en`: each table and view as it looks in that language (`languages`), and `publication`:
+      `_publication` with the columns of `mart_state`, if that is published.
+
     Args:
         settings: the lake.
-        name: the serving file is `<home>/serving/<name>.duckdb`.
-        tables: table in the file -> `schema.table` of the lake, or one SELECT over lake tables. All are read at
-            the same lake snapshot. The file also gets `_publication`: one row with name, version, snapshot_id,
-            snapshot_at, published_at (UTC).
+        name: the serving file is `<home>/serving/<name>.duckdb`, its parts lie in `<name>.parts` beside it.
+        tables: table in the file -> `schema.table` of the lake, or one SELECT over lake tables. Copied whole.
+        partitioned: tables that are kept in parts by month; only parts whose rows changed are written.
+        views: view in the file -> `schema.view` of the lake. What it reads must be published too, views before it.
         grace: how long a version stays after it was last served, for readers that are about to open it.
             A version that some process has open stays in any case.
 
@@ -108,119 +75,83 @@ def publish(
             version that was served before is still served.
     """
     checked(name, where="serving file")
-    selects = {checked(target, where="table"): _select(source) for target, source in tables.items()}
-    if not selects or "_publication" in selects:
-        raise LakeError("needs tables, none of them _publication", where=name, fix="name other tables")
-    fingerprint = hashlib.sha256(json.dumps(selects, sort_keys=True).encode()).hexdigest()[:8]
     folder = serving_folder(settings)
+    wanted = Wanted(dict(tables), {of.table: of for of in partitioned}, dict(views or {}), parts_folder(settings, name))
+    _check(name, wanted, len(tables) + len(partitioned) + len(views or {}))
     folder.mkdir(parents=True, exist_ok=True)
-    with _publishing(folder, name):
-        _sweep_temporaries(folder, name)
+    with publishing(folder, name):
         served = current(settings, name)
+        told = contents(versions(folder, name))
         with open_lake(settings, read_only=True) as connection:
-            snapshot = latest_snapshot(connection)
-            sources = tables_behind(connection, selects.values(), snapshot)
-            is_same = (
-                served is not None
-                and _fingerprint(served) == fingerprint
-                and not touched_since(connection, served.snapshot, snapshot, sources)
-            )
-            if served is None or not is_same:
-                new = _new_publication(folder, name, snapshot, fingerprint)
-                _build(connection, settings, new, selects)
-                _switch(folder, served, new)
-                served = new
-        _remove_old(folder, name, served, grace)
-    return served
+            try:
+                new, made = _publish(connection, settings, name, wanted, served, told)
+            except duckdb.Error as error:
+                raise LakeError("cannot be published: " + without_secrets(str(error), settings), where=name) from None
+        if new is not served:
+            switch(served, new)
+        remove_old(folder, new, grace)
+        kept = {path: told.get(path) for path in versions(folder, name)} | {new.path: made}
+        remove_unnamed_parts(wanted.folder, kept.values())
+    return new
 
 
-def _select(source: str) -> str:
-    return f"SELECT * FROM lake.{source}" if _LAKE_TABLE.fullmatch(source) else source
+def _check(name: str, wanted: Wanted, count: int) -> None:
+    names = list(wanted.names())
+    if not names:
+        raise LakeError("needs tables", where=name, fix="name some")
+    if len(set(names)) < count:
+        raise LakeError("two tables have the same name", where=name, value=", ".join(names), fix="name them apart")
+    for table in names:
+        if checked(table, where="table").startswith("_") or table == PUBLICATION:
+            raise LakeError("is a name of the file's own", where=name, value=table, fix="choose another")
+    bases = [of.base for of in wanted.partitioned.values()]
+    sources = [of.source for of in wanted.partitioned.values()]
+    for source in (*bases, *sources, *wanted.views.values()):
+        if not LAKE_TABLE.fullmatch(source):
+            raise LakeError("is no table or view of the lake", where=name, value=source, fix="write schema.table")
 
 
-def _pattern(name: str) -> re.Pattern[str]:
-    return re.compile(
-        rf"{name}-(?P<version>(?P<snapshot>\d+)-(?P<time>\d{{8}}T\d{{6}}Z)-(?P<definition>[0-9a-f]{{8}})[0-9a-f]{{4}})"
-        r"\.duckdb"
-    )
-
-
-def _fingerprint(publication: Publication) -> str:
-    return publication.version.rpartition("-")[2][:8]
-
-
-def _new_publication(folder: Path, name: str, snapshot: int, fingerprint: str) -> Publication:
+def _publish(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    name: str,
+    wanted: Wanted,
+    served: Publication | None,
+    told: Mapping[Path, Contents | None],
+) -> tuple[Publication, Contents]:
+    """The version to be served now, complete on disk, and what it is made of."""
+    snapshot = latest_snapshot(connection)
+    known = relations(connection, snapshot)
+    found = {table: behind(connection, [wanted.select(table)], known) for table in wanted.names()}
+    everything = {of: relation for each in found.values() for of, relation in each.items()}
+    shape = fingerprint([wanted, duckdb.__version__], everything.values())[:8]
+    shapes = {table: partitions.part_fingerprint(of, found[table]) for table, of in wanted.partitioned.items()}
+    before = told.get(served.path) if served else None
+    changed: dict[str, partitions.Changed | None] = dict.fromkeys(shapes)
+    if served and before:
+        history = History(connection, served.snapshot, snapshot, before.snapshot_at)
+        for table, of in wanted.partitioned.items():
+            if before.partitioned.get(table) == shapes[table]:
+                changed[table] = partitions.changed(of, found[table], history, _parts(before, table), wanted.folder)
+        is_same = shape == served.version.rpartition("-")[2][:8] and None not in changed.values()
+        if is_same and not history.is_touched(everything.values()):
+            return served, before
     at = datetime.now(UTC).replace(microsecond=0)
-    version = f"{snapshot}-{at:{_TIME}}-{fingerprint}{secrets.token_hex(2)}"
-    return Publication(name, version, folder / f"{name}-{version}.duckdb", snapshot, at, is_new=True)
-
-
-@contextmanager
-def _publishing(folder: Path, name: str) -> Iterator[None]:
-    with (folder / f".{name}.lock").open("a") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
-def _sweep_temporaries(folder: Path, name: str) -> None:
-    # Whoever holds the lock is alone, so these are of publishes that died.
-    for path in folder.glob(f".{name}-*.tmp*"):
-        path.unlink(missing_ok=True)
-
-
-def _build(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, new: Publication, selects: Mapping[str, str]
-) -> None:
-    temporary = new.path.with_name(f".{new.path.name}.tmp")
-    try:
-        pin_snapshot(connection, settings, new.snapshot)
-        connection.execute(f"ATTACH {literal(str(temporary))} AS serving")
-        for target, select in selects.items():
-            connection.execute(f"CREATE TABLE serving.main.{target} AS {select}")
-        connection.execute(
-            "CREATE TABLE serving.main._publication AS "
-            f"SELECT {literal(new.name)} AS name, {literal(new.version)} AS version, snapshot_id, "
-            "snapshot_time AT TIME ZONE 'UTC' AS snapshot_at, "
-            f"TIMESTAMP '{new.published_at:%Y-%m-%d %H:%M:%S}' AS published_at "
-            f"FROM lake.snapshots() WHERE snapshot_id = {new.snapshot:d}"
+    version = f"{snapshot}-{at:{TIME}}-{shape}{secrets.token_hex(2)}"
+    new = Publication(name, version, serving_folder(settings) / f"{name}-{version}.duckdb", snapshot, at, is_new=True)
+    pin_snapshot(connection, settings, snapshot)
+    connection.execute("SET preserve_insertion_order = false")
+    made = {
+        table: parts.write(
+            connection,
+            partitions.plan(connection, of, changed[table], _parts(before, table)),
+            found[table],
+            wanted.folder,
         )
-        connection.execute("CHECKPOINT serving")
-        connection.execute("DETACH serving")
-    except duckdb.Error as error:
-        raise LakeError("cannot be published: " + without_secrets(str(error), settings), where=new.name) from None
-    _sync(temporary)
-    temporary.rename(new.path)
-    _sync(new.path.parent)
+        for table, of in wanted.partitioned.items()
+    }
+    return new, write_file(connection, new, wanted, found, made, shapes)
 
 
-def _switch(folder: Path, served: Publication | None, new: Publication) -> None:
-    if served is not None:
-        # Its time is when it was last served; before the switch, so that a crash cannot make it look older.
-        os.utime(served.path)
-    temporary = folder / f".{new.path.name}.link.tmp"
-    temporary.symlink_to(new.path.name)
-    temporary.replace(folder / f"{new.name}.duckdb")
-    _sync(folder)
-
-
-def _remove_old(folder: Path, name: str, served: Publication, grace: timedelta) -> None:
-    latest = time.time() - grace.total_seconds()
-    old = [
-        path
-        for path in folder.glob(f"{name}-*.duckdb")
-        if path != served.path and _pattern(name).fullmatch(path.name) and path.stat().st_mtime <= latest
-    ]
-    if old:
-        subprocess.run(  # noqa: S603 - our own script, paths of our own making
-            [sys.executable, "-I", "-c", _REMOVE_IF_UNLOCKED, *map(str, old)],
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _parts(of: Contents | None, table: str) -> list[Part]:
+    return [part for part in of.parts if part.table == table] if of else []

@@ -41,6 +41,16 @@ class Settings(BaseSettings):
     timezone: str = Field(default="Asia/Shanghai", description="Time zone of the schedules, for example Asia/Shanghai.")
     memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
     port: int = Field(default=3000, ge=1024, le=65535, description="Port of Dagster's pages on this machine.")
+    superset_host: str = Field(default="127.0.0.1", description="Address on which Superset's pages are served.")
+    superset_port: int = Field(default=8088, ge=1024, le=65535, description="Port of Superset's pages.")
+    superset_workers: int = Field(default=2, ge=1, le=64, description="Processes that serve Superset's pages.")
+    superset_metadata: str = Field(
+        default="", description="postgresql:// URL of Superset's own tables; empty means a SQLite file in the home."
+    )
+    superset_embed_hosts: str = Field(
+        default="", description="Sites that may show embedded dashboards, for example https://portal.example."
+    )
+    superset_https: bool = Field(default=False, description="Whether users reach Superset through HTTPS.")
     threads: int = Field(default=0, ge=0, le=256, description="Threads of DuckDB; 0 means all cores.")
 
     @field_validator("city")
@@ -66,11 +76,27 @@ class Settings(BaseSettings):
             raise ValueError("must be a size such as 1400MB or 4GB")
         return value
 
-    @field_validator("catalog")
+    @field_validator("catalog", "superset_metadata")
     @classmethod
-    def _catalog_is_a_postgresql_url(cls, value: str) -> str:
+    def _is_a_postgresql_url(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
             raise ValueError("must be empty (SQLite) or a postgresql:// URL")
+        return value
+
+    @field_validator("superset_embed_hosts")
+    @classmethod
+    def _are_sites(cls, value: str) -> str:
+        for site in value.split():
+            # It goes into a header that decides who may frame the pages: nothing but an origin may stand there.
+            if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", site):
+                raise ValueError("must be addresses such as https://portal.example, separated by spaces")
+        return value
+
+    @field_validator("superset_host")
+    @classmethod
+    def _host_is_an_address(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9.:-]+", value):
+            raise ValueError("must be an address such as 127.0.0.1 or 0.0.0.0")
         return value
 
     @field_validator("home", "data")
@@ -95,10 +121,10 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Texts that must never reach a log or an error message."""
-        if not self.catalog:
-            return []
-        parts = urlsplit(self.catalog)
-        given = [parts.password, *parse_qs(parts.query).get("password", [])]
+        given = []
+        for url in (self.catalog, self.superset_metadata):
+            parts = urlsplit(url)
+            given += [parts.password, *parse_qs(parts.query).get("password", [])]
         # Messages show the password as it stands in the URL or decoded. Longest first, so that none leaves a rest.
         texts = {text for password in given if password for text in (password, unquote(password), quote(password))}
         return sorted(texts, key=len, reverse=True)
@@ -121,6 +147,6 @@ def load_settings(**overrides: object) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
-        # A catalogue URL may hold a password, so its value is not repeated.
-        value = None if name == PREFIX + "CATALOG" else first.get("input")
+        # A database's URL may hold a password, so its value is not repeated.
+        value = None if name in (PREFIX + "CATALOG", PREFIX + "SUPERSET_METADATA") else first.get("input")
         raise SettingsError(str(first["msg"]), where=name, value=value, fix=f"set {name} again") from None

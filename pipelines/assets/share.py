@@ -1,4 +1,4 @@
-"""The serving file: the tables that analysts read, as one DuckDB file that nobody writes to.
+"""The serving file: what the dashboards show and analysts ask, as read-only DuckDB files that nobody writes to.
 
 Published after each build under a version in its name; `<home>/serving/city.duckdb` leads to the newest.
 """
@@ -6,35 +6,53 @@ Published after each build under a version in its name; `<home>/serving/city.duc
 import dagster as dg
 
 from pipelines.resources import LakeResource
-from warehouse.publish import publish
+from warehouse.publish import Partitioned, publish
 
 NAME = "city"
 # Named one by one: what is not listed is not published. None of these holds personal data.
 TABLES = {
     "dim_area": "core.dim_area",
     "dim_class": "core.dim_class",
-    "dim_component": "core.dim_component",
     "dim_date": "core.dim_date",
     "dim_department": "core.dim_department",
     "dim_grid": "core.dim_grid",
-    "fct_case": "core.fct_case",
-    "fct_permit": "core.fct_permit",
     "indicator_definition": "staging.indicator_definition",
-    "indicator_score": "indicator.indicator_score",
-    "index_score": "indicator.index_score",
+    "mart_case_open": "mart.mart_case_open",
+    "mart_check": "mart.mart_check",
+    "mart_component": "mart.mart_component",
+    "mart_dataset": "mart.mart_dataset",
+    "mart_delivery": "mart.mart_delivery",
+    "mart_index": "mart.mart_index",
+    "mart_indicator": "mart.mart_indicator",
+    "mart_map": "mart.mart_map",
+    "mart_permit": "mart.mart_permit",
+    "mart_public_index": "mart.mart_public_index",
+    "mart_state": "mart.mart_state",
+    "mart_unmapped": "mart.mart_unmapped",
 }
+PARTITIONED = (
+    Partitioned("mart_case", "mart.mart_case", "core.fct_case", "reported_at", by_row=True),
+    Partitioned("mart_case_stage", "mart.mart_case_stage", "core.fct_case", "reported_at"),
+    Partitioned("mart_case_hour", "mart.mart_case_hour", "core.fct_case", "reported_at"),
+    Partitioned("mart_case_due", "mart.mart_case_due", "indicator.int_case_day", "day"),
+)
+VIEWS = {"mart_indicator_case": "mart.mart_indicator_case"}
+
+
+def _sources() -> list[str]:
+    return [*TABLES.values(), *(of.source for of in PARTITIONED), *VIEWS.values()]
 
 
 @dg.asset(
     key=["share", "serving_file"],
     group_name="share",
     description="供分析使用的只读发布文件 / The published read-only file for analysts: one version of all its tables.",
-    deps=[dg.AssetKey(source.replace("staging", "seed").split(".")) for source in TABLES.values()],
+    deps=[dg.AssetKey(source.replace("staging", "seed").split(".")) for source in _sources()],
     kinds={"duckdb"},
 )
 def serving_file(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Publish the tables; nothing is written when none of them changed."""
-    published = publish(lake.settings, NAME, TABLES)
+    published = publish(lake.settings, NAME, TABLES, partitioned=PARTITIONED, views=VIEWS)
     context.log.info(f"{'published' if published.is_new else 'still current'}: {published.path}")
     return dg.MaterializeResult(
         metadata={

@@ -1,0 +1,165 @@
+"""Part files: the rows of one table for one span of days, and how a serving file shows them as one table.
+
+A part is written once, never changed, and shared by all versions that name it. Parts are Parquet: a view over a
+hundred of them is planned in 2 ms, and a month is found by the name of its folder, where a UNION ALL over as many
+attached DuckDB files takes 10 to 100 times as long to plan. Which parts are written belongs to `partitions`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import duckdb
+
+from warehouse.changes import CATALOG, Name, Relation, lake_references
+from warehouse.durable import make_folder, sync
+from warehouse.errors import LakeError
+from warehouse.identifiers import literal, quoted
+from warehouse.partitions import Part, Partitioned, Plan, base_of, condition
+
+log = logging.getLogger(__name__)
+
+# In the session that publishes: the lake as a part sees it, with the base cut to the part's days.
+_CUT = "cut"
+
+
+def write(
+    connection: duckdb.DuckDBPyConnection, what: Plan, found: Mapping[Name, Relation], folder: Path
+) -> list[Part]:
+    """Write the spans of a plan into `folder`; returns all parts of the table, the new ones complete on disk.
+
+    Raises:
+        LakeError: the table cannot be kept in parts: rows of another month, or a type that Parquet does not keep.
+        duckdb.Error: whatever reading the lake raised.
+    """
+    of, base = what.of, base_of(what.of, found)
+    _create_cut(connection, found, base)
+    select = f"SELECT * FROM {_CUT}.{of.source}"
+    parts = list(what.stay)
+    for number, span in enumerate(what.spans, 1):
+        log.info("%s: part %d of %d (%s from day %d)", of.table, number, len(what.spans), *span[:2])
+        _cut(connection, base, condition(of.moment, span))
+        part = _write_part(connection, of, span, select, folder)
+        if part and len(parts) == len(what.stay):
+            _check_types(connection, of, select, folder.parent / part.path)
+        parts += [part] if part else []
+    return sorted(parts, key=lambda part: part.span)
+
+
+def create(
+    connection: duckdb.DuckDBPyConnection,
+    of: Partitioned,
+    found: Mapping[Name, Relation],
+    parts: Sequence[Part],
+    folder: Path,
+) -> None:
+    """Create the table in the file that is in use: a view over its parts, or an empty table where there are none.
+
+    Call it after `write` in the same session.
+    """
+    if parts:
+        paths = ", ".join(literal(str(folder.parent / part.path)) for part in parts)
+        # Named one by one, because a folder above with a = in its name would be a column too.
+        described = connection.execute(f"DESCRIBE SELECT * FROM {_file(folder.parent / parts[0].path)}").fetchall()
+        source = f"VIEW main.{of.table} AS SELECT {', '.join(quoted(name) for name, *_ in described)} "
+        source += f"FROM read_parquet([{paths}], hive_partitioning = true, hive_types_autocast = false)"
+    else:
+        _cut(connection, base_of(of, found), "false")
+        source = f"TABLE main.{of.table} AS SELECT * FROM {_CUT}.{of.source} LIMIT 0"
+    connection.execute(f"CREATE {source}")
+
+
+def _create_cut(connection: duckdb.DuckDBPyConnection, found: Mapping[Name, Relation], base: Relation) -> None:
+    """All that stands behind the table once more, as views over the lake, in a catalogue of the session."""
+    connection.execute(f"DETACH DATABASE IF EXISTS {_CUT}")
+    connection.execute(f"ATTACH ':memory:' AS {_CUT}")
+    for schema in sorted({schema for schema, _ in found}):
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_CUT}.{quoted(schema)}")
+    _cut(connection, base, "true")
+    done = {base.name}
+
+    def add(relation: Relation) -> None:
+        if relation.name in done:
+            return
+        done.add(relation.name)
+        for name in lake_references(connection, relation.text) if relation.text else ():
+            add(found[name])
+        text = relation.text.replace(CATALOG, _CUT) or f"SELECT * FROM lake.{_named(relation)}"
+        aliases = f" ({relation.aliases})" if relation.aliases else ""
+        connection.execute(f"CREATE VIEW {_CUT}.{_named(relation)}{aliases} AS {text}")
+
+    for relation in found.values():
+        add(relation)
+
+
+def _cut(connection: duckdb.DuckDBPyConnection, base: Relation, condition: str) -> None:
+    name = _named(base)
+    connection.execute(f"CREATE OR REPLACE VIEW {_CUT}.{name} AS SELECT * FROM lake.{name} WHERE {condition}")
+
+
+def _named(relation: Relation) -> str:
+    return ".".join(map(quoted, relation.name))
+
+
+def _write_part(
+    connection: duckdb.DuckDBPyConnection, of: Partitioned, span: tuple[str, int, int], select: str, folder: Path
+) -> Part | None:
+    key, first, days = span
+    place = make_folder(folder / of.table / f"{of.key}={key}")
+    path = place / f"{first:02d}-{secrets.token_hex(8)}.parquet"
+    temporary = path.with_name(f".{path.name}.tmp")
+    ((rows,),) = connection.execute(
+        f"COPY ({select}) TO {literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
+    ).fetchall()
+    if not rows:
+        temporary.unlink()
+        return None
+    _check_key(connection, of, key, temporary)
+    # Not even its owner changes it: a reader's process may be talked into COPY TO a file that it may read.
+    temporary.chmod(0o444)
+    sync(temporary)
+    temporary.rename(path)
+    sync(place)
+    filled = tuple(name for name, nulls in _nulls(connection, path) if nulls == 0)
+    return Part(of.table, key, first, days, str(path.relative_to(folder.parent)), rows, path.stat().st_size, filled)
+
+
+def _check_key(connection: duckdb.DuckDBPyConnection, of: Partitioned, key: str, path: Path) -> None:
+    others = connection.execute(
+        f"SELECT {quoted(of.key)} FROM {_file(path)} WHERE {quoted(of.key)} IS DISTINCT FROM {literal(key)} LIMIT 1"
+    ).fetchall()
+    if others:
+        raise LakeError(
+            f"rows of {of.base} in {key} by {of.moment} give rows of {others[0][0]}",
+            where=f"{of.source}.{of.key}",
+            fix="name the column whose month the key is, or publish the table whole",
+        )
+
+
+def _check_types(connection: duckdb.DuckDBPyConnection, of: Partitioned, select: str, path: Path) -> None:
+    wanted, kept = (
+        connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE {source})").fetchall()
+        for source in (select, f"SELECT * FROM {_file(path)}")
+    )
+    for (column, wanted_type), (_, kept_type) in zip(wanted, kept, strict=True):
+        if wanted_type != kept_type:
+            raise LakeError(
+                f"would become {kept_type} in a part file",
+                where=f"{of.source}.{column}",
+                value=wanted_type,
+                fix="cast it in the model, or publish the table whole",
+            )
+
+
+def _file(path: Path) -> str:
+    return f"read_parquet({literal(str(path))}, hive_partitioning = false)"
+
+
+def _nulls(connection: duckdb.DuckDBPyConnection, path: Path) -> list[tuple[str, int | None]]:
+    return connection.execute(
+        "SELECT path_in_schema, CASE WHEN count(stats_null_count) = count(*) THEN sum(stats_null_count) END "
+        f"FROM parquet_metadata({literal(str(path))}) WHERE regexp_matches(path_in_schema, '_(zh|en)$') GROUP BY 1"
+    ).fetchall()
