@@ -1,0 +1,121 @@
+"""One page load reads one version, whatever is published meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from warehouse.superset.server import versions
+from warehouse.superset.server.versions import Pages, VersionGone, layers_with_token, token_of, with_token
+
+
+def publish(folder: Path, name: str) -> None:
+    """Switch as the publisher does: the file first, then the symlink in one step."""
+    (folder / name).write_text("")
+    temporary = folder / "new"
+    temporary.symlink_to(name)
+    temporary.replace(folder / "city.duckdb")
+
+
+@pytest.fixture
+def pages(tmp_path: Path) -> Pages:
+    publish(tmp_path, "city-1.duckdb")
+    return Pages(tmp_path / "pages", tmp_path / "city.duckdb")
+
+
+def test_charts_of_a_page_keep_its_version_after_a_publish(pages: Pages, tmp_path: Path) -> None:
+    token = pages.new_token()
+    publish(tmp_path, "city-2.duckdb")
+    assert pages.version(token) == "city-1.duckdb"
+    assert pages.version(None) == "city-2.duckdb"
+    assert pages.version(pages.new_token()) == "city-2.duckdb"
+
+
+def test_a_refresh_moves_the_page_on_once_for_all_its_charts(
+    pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = pages.new_token()
+    publish(tmp_path, "city-2.duckdb")
+    now = versions.time.time()
+    monkeypatch.setattr(versions.time, "time", lambda: now + 60)
+    assert pages.version(token, is_forced=True) == "city-2.duckdb"
+    publish(tmp_path, "city-3.duckdb")
+    # The other charts of the same refresh, forced and not, and one that is loaded later when it is scrolled into view.
+    assert pages.version(token, is_forced=True) == "city-2.duckdb"
+    assert pages.version(token) == "city-2.duckdb"
+    monkeypatch.setattr(versions.time, "time", lambda: now + 120)
+    assert pages.version(token) == "city-2.duckdb"
+    assert pages.version(token, is_forced=True) == "city-3.duckdb"
+
+
+def test_forced_charts_of_a_fresh_page_keep_its_version(pages: Pages, tmp_path: Path) -> None:
+    token = pages.new_token()
+    publish(tmp_path, "city-2.duckdb")
+    assert pages.version(token, is_forced=True) == "city-1.duckdb"
+
+
+def test_a_page_whose_version_is_gone_is_told_to_refresh(
+    pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = pages.new_token()
+    publish(tmp_path, "city-2.duckdb")
+    (tmp_path / "city-1.duckdb").unlink()
+    with pytest.raises(VersionGone, match="refresh"):
+        pages.version(token)
+    later = versions.time.time() + 60
+    monkeypatch.setattr(versions.time, "time", lambda: later)
+    assert pages.version(token, is_forced=True) == "city-2.duckdb"
+
+
+@pytest.mark.parametrize("token", ["", "../../etc/passwd", "0" * 31, "G" * 32, "0" * 32])
+def test_a_token_that_nobody_was_given_reads_the_newest(pages: Pages, token: str) -> None:
+    assert pages.version(token) == "city-1.duckdb"
+
+
+def test_before_the_first_publish_there_is_no_version(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        Pages(tmp_path / "pages", tmp_path / "city.duckdb").version(None)
+
+
+def test_old_tokens_are_forgotten(pages: Pages, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = pages.new_token()
+    os.utime(tmp_path / "pages" / token, (0, 0))
+    monkeypatch.setattr(versions.secrets, "randbelow", lambda _: 0)
+    kept = pages.new_token()
+    assert [file.name for file in (tmp_path / "pages").iterdir()] == [kept]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"form_data": {"url_params": {"page": "t"}}},
+        {"queries": [{"url_params": {"page": "t"}}]},
+        {"url_params": {"page": "t"}},
+    ],
+)
+def test_the_token_is_found_where_superset_puts_it(body: object) -> None:
+    assert token_of(body) == "t"
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"form_data": None}, {"url_params": {"page": 1}}, {"queries": None}])
+def test_a_body_without_token_has_none(body: object) -> None:
+    assert token_of(body) is None
+
+
+def test_every_chart_of_a_dashboard_carries_the_token_and_keeps_its_own_parameters() -> None:
+    answer = json.dumps({"result": [{"form_data": {"url_params": {"a": "1"}, "metric": "案件数"}}, {"id": 2}]})
+    charts = json.loads(with_token(answer, "t"))["result"]
+    assert charts[0]["form_data"] == {"url_params": {"a": "1", "page": "t"}, "metric": "案件数"}
+    assert charts[1]["form_data"] == {"url_params": {"page": "t"}}
+
+
+def test_every_layer_of_a_map_carries_the_token() -> None:
+    answer = json.dumps({"data": {"slices": [{"form_data": {"metric": "案件数"}}, {}]}, "other": 1})
+    document = json.loads(layers_with_token(answer, "t"))
+    assert [layer["form_data"]["url_params"] for layer in document["data"]["slices"]] == [{"page": "t"}] * 2
+    assert document["other"] == 1
+    for other in ({"data": []}, {"data": {"features": []}}, {}):
+        assert layers_with_token(json.dumps(other), "t") == json.dumps(other)

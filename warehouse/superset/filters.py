@@ -1,0 +1,104 @@
+"""Native filters and cross filters: what a choice or a click narrows.
+
+A filter never reaches a chart whose data set lacks its column: Superset would mark such a chart as one that the
+filter could not be applied to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from warehouse.superset.definition import Dashboard, Filter, Language
+from warehouse.superset.ids import dataset_id
+from warehouse.superset.marts import Model, label
+from warehouse.superset.seeds import labels
+from warehouse.superset.where import adhoc_filters
+
+_ALL = {"rootPath": ["ROOT_ID"]}
+
+
+def native_filters(
+    dashboard: Dashboard, language: Language, models: Mapping[str, Model], numbers: Mapping[str, int]
+) -> list[dict[str, Any]]:
+    """The dashboard's filters as Superset writes them; `numbers` are the charts' numbers within the bundle."""
+    return [_native(filter_, dashboard, language, models, numbers) for filter_ in dashboard.filters]
+
+
+def reached(filter_: Filter, dashboard: Dashboard, models: Mapping[str, Model]) -> list[str]:
+    """Keys of the charts that a filter narrows."""
+    return [
+        chart.key
+        for chart in dashboard.charts
+        if chart.dataset in models
+        and filter_.column in models[chart.dataset].columns
+        and chart.key not in filter_.except_
+        and (not filter_.only or chart.key in filter_.only)
+    ]
+
+
+def chart_configuration(dashboard: Dashboard, numbers: Mapping[str, int]) -> dict[str, Any]:
+    """Scope of the cross filters that a dashboard limits; all others reach every chart."""
+    return {
+        str(numbers[source]): {
+            "id": numbers[source],
+            "crossFilters": {
+                "scope": _ALL | {"excluded": [numbers[key] for key in numbers if key not in targets]},
+                "chartsInScope": [numbers[key] for key in targets],
+            },
+        }
+        for source, targets in dashboard.cross_filters.items()
+    }
+
+
+def _native(
+    filter_: Filter,
+    dashboard: Dashboard,
+    language: Language,
+    models: Mapping[str, Model],
+    numbers: Mapping[str, int],
+) -> dict[str, Any]:
+    model = models[filter_.dataset]
+    inside = reached(filter_, dashboard, models)
+    title = filter_.title.in_(language) if filter_.title else label(model, filter_.column, language)
+    controls: dict[str, Any] = {
+        "multiSelect": filter_.many,
+        "enableEmptyFilter": filter_.first is not None or filter_.start is not None,
+        "defaultToFirstItem": filter_.first is not None,
+        "searchAllOptions": False,
+        "inverseSelection": False,
+        "creatable": False,
+    }
+    if filter_.first is not None:
+        controls["sortAscending"] = filter_.first == "lowest"
+    return {
+        "id": _id(dashboard, filter_.key),
+        "name": title,
+        "filterType": "filter_select",
+        "type": "NATIVE_FILTER",
+        "description": filter_.note.in_(language) if filter_.note else "",
+        "targets": [{"column": {"name": filter_.column}, "datasetUuid": dataset_id(model.name, language)}],
+        "controlValues": controls,
+        "adhoc_filters": adhoc_filters(filter_.where, model),
+        "defaultDataMask": _default(filter_, language),
+        # Charts wait for the filters that choose for themselves, so nothing is asked twice.
+        "requiredFirst": filter_.first is not None,
+        "cascadeParentIds": [_id(dashboard, key) for key in filter_.within],
+        "scope": _ALL | {"excluded": [number for key, number in numbers.items() if key not in inside]},
+    }
+
+
+def _default(filter_: Filter, language: Language) -> dict[str, Any]:
+    if filter_.start is None:
+        return {"extraFormData": {}, "filterState": {}, "ownState": {}}
+    known = labels(filter_.start.of)
+    values = [known[code].in_(language) for code in filter_.start.codes]
+    return {
+        "extraFormData": {"filters": [{"col": filter_.column, "op": "IN", "val": values}]},
+        "filterState": {"value": values, "label": ", ".join(values)},
+        "ownState": {},
+    }
+
+
+def _id(dashboard: Dashboard, key: str) -> str:
+    return f"NATIVE_FILTER-{dashboard.slug}-{key}"
