@@ -1,0 +1,144 @@
+"""What is added to Superset's web application: one version for each page load, dashboards in the reader's language."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, g, has_request_context, jsonify, redirect, request, session
+
+from warehouse.superset.server.options import Options
+from warehouse.superset.server.versions import HEADER, Pages, VersionGone, layers_with_token, token_of, with_token
+
+ENGLISH_SUFFIX = "-en"
+_CHARTS = re.compile(r"/api/v1/dashboard/[^/]+/charts/?")
+# Layers of a map come by Superset's older address.
+_LAYERS = "/superset/explore_json/"
+_CHART_DATA = re.compile(rf"/api/v1/chart/(?:data|\d+/data/?)|{_LAYERS}")
+_COLOURS = re.compile(r"/api/v1/dashboard/(?P<id>\d+)/colors/?")
+_PAGE = re.compile(r"/superset/dashboard/(?P<slug>[a-z0-9-]+)/?")
+
+_options = Options.from_environment()
+pages = Pages(_options.home / "pages", _options.serving)
+
+
+def version_of_request() -> str:
+    """The version that this request reads, the same at every call within it.
+
+    Raises:
+        VersionGone: the page's version is no longer kept.
+        FileNotFoundError: nothing has been published yet.
+    """
+    if not has_request_context():
+        return pages.newest()
+    if "gridlake_version" not in g:
+        body = _body()
+        is_forced = request.args.get("force") == "true" or (isinstance(body, dict) and body.get("force") is True)
+        g.gridlake_version = pages.version(token_of(body), is_forced=is_forced)
+    return str(g.gridlake_version)
+
+
+def path_of_request() -> Path:
+    """The serving file that this request reads."""
+    return pages.path(version_of_request())
+
+
+def install(app: Flask) -> None:
+    """Add the hooks (Superset's FLASK_APP_MUTATOR)."""
+    from warehouse.superset.server import quiet
+    from warehouse.superset.server.embedded import blueprint
+
+    quiet.install(app)
+    app.before_request(_recognise_bearer)
+    app.before_request(_dashboard_in_the_readers_language)
+    app.before_request(_refuse_charts_without_data)
+    app.before_request(_keep_colours)
+    app.after_request(_mark)
+    app.register_blueprint(blueprint)
+
+
+def _recognise_bearer() -> None:
+    """Who sends a token is that account everywhere.
+
+    Where strangers may come in too, Superset does not look at the token, and would show an analyst's program what a
+    stranger sees.
+    """
+    from flask_jwt_extended import verify_jwt_in_request
+
+    if request.headers.get("Authorization", "").startswith("Bearer "):
+        verify_jwt_in_request()
+
+
+def _body() -> Any:
+    """What a chart's request asks for: JSON in the body, in a form's field (exports) or in the address."""
+    if request.is_json:
+        return request.get_json(silent=True)
+    text = request.form.get("form_data") or request.args.get("form_data")
+    try:
+        return json.loads(text) if text else None
+    except ValueError:
+        return None
+
+
+def _refuse_charts_without_data() -> tuple[Response, int] | None:
+    if not _CHART_DATA.fullmatch(request.path):
+        return None
+    try:
+        version_of_request()
+    except VersionGone as error:
+        return jsonify(message=str(error)), 410
+    except FileNotFoundError:
+        text = "还没有发布任何数据，请先运行一次构建。 / Nothing has been published yet: run the city once."
+        return jsonify(message=text), 503
+    return None
+
+
+def _dashboard_in_the_readers_language() -> Any:
+    match = _PAGE.fullmatch(request.path)
+    if match is None or request.method != "GET":
+        return None
+    slug = match["slug"]
+    is_english = slug.endswith(ENGLISH_SUFFIX)
+    wants_english = (session.get("locale") or "zh") == "en"
+    if is_english == wants_english:
+        return None
+    other = slug + ENGLISH_SUFFIX if wants_english else slug.removesuffix(ENGLISH_SUFFIX)
+    if not _is_dashboard(other):
+        return None
+    query = f"?{request.query_string.decode()}" if request.query_string else ""
+    return redirect(f"/superset/dashboard/{other}/{query}")
+
+
+def _keep_colours() -> Response | None:
+    """Pages write back the colours that they gave to labels; those of our dashboards are given by their files."""
+    match = _COLOURS.fullmatch(request.path)
+    if match is None or request.method != "PUT":
+        return None
+    from superset import db
+    from superset.models.dashboard import Dashboard
+
+    dashboard = db.session.get(Dashboard, int(match["id"]))
+    return jsonify(result={}) if dashboard is not None and dashboard.is_managed_externally else None
+
+
+def _is_dashboard(slug: str) -> bool:
+    from superset import db
+    from superset.models.dashboard import Dashboard
+
+    return bool(db.session.query(db.session.query(Dashboard).filter_by(slug=slug).exists()).scalar())
+
+
+def _mark(response: Response) -> Response:
+    if "gridlake_version" in g:
+        response.headers[HEADER] = str(g.gridlake_version)
+    if response.status_code == 200 and _CHARTS.fullmatch(request.path):
+        try:
+            token: str | None = pages.new_token()
+        except FileNotFoundError:
+            return response
+        response.set_data(with_token(response.get_data(as_text=True), str(token)))
+    elif response.status_code == 200 and request.path == _LAYERS and (token := token_of(_body())):
+        response.set_data(layers_with_token(response.get_data(as_text=True), token))
+    return response
