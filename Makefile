@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := .tools/bin/uv
 STAMP := $(VENV)/.installed
+SUPERSET_VENV := .venv-superset
+SUPERSET_STAMP := $(SUPERSET_VENV)/.installed
 
-.PHONY: demo test lint types rules check bench chaos up lock clean help
+.PHONY: demo test browser lint types rules check bench chaos soak up down lock clean help
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -20,11 +22,19 @@ $(STAMP): requirements/dev.lock pyproject.toml | $(UV)
 	$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
+$(SUPERSET_STAMP): requirements/superset.lock | $(UV)
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(SUPERSET_VENV)
+	$(UV) pip sync --quiet --require-hashes --python $(SUPERSET_VENV)/bin/python requirements/superset.lock
+	@touch $@
+
 demo: $(STAMP) ## Set up, start the made-up city's systems, land, build and check
 	$(BIN)/gridlake demo
 
-test: $(STAMP) ## Run the tests
+test: $(STAMP) $(SUPERSET_STAMP) browser ## Run the tests
 	$(BIN)/pytest -n 2 --dist loadfile
+
+browser: ## Install what the tests of pages need: Chromium and Chinese fonts (Debian, as root or by sudo)
+	@tests/integration/install_browser.sh
 
 lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/ruff format --check .
@@ -40,12 +50,19 @@ bench: $(STAMP) ## Run the benchmarks; each skips with a message where its data 
 chaos: $(STAMP) ## Kill landing and building at random moments, then compare with an undisturbed run
 	PYTHONPATH=tests/integration $(BIN)/python tests/bench/chaos.py
 
-up: $(STAMP) ## Start Dagster's pages and daemon; for the made-up city its source systems too
-	$(BIN)/gridlake up
+soak: $(STAMP) $(SUPERSET_STAMP) browser ## Build and publish for five minutes while eight readers load dashboards
+	PYTHONPATH=tests/integration $(BIN)/python tests/bench/soak.py
+
+up: $(STAMP) $(SUPERSET_STAMP) ## Start Dagster and Superset (first the made-up city, if it never ran); print where
+	$(BIN)/gridlake up --background
+
+down: $(STAMP) ## Stop what `make up` started
+	$(BIN)/gridlake down
 
 lock: $(UV) ## Pin all requirements again, with hashes and without any registry address
 	$(UV) pip compile pyproject.toml --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/main.lock
 	$(UV) pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/dev.lock
+	$(UV) pip compile requirements/superset.in --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/superset.lock
 
 clean: ## Remove the environments, what dbt wrote, and every lake below .gridlake
-	rm -rf $(VENV) .tools .gridlake dbt/target dbt/logs
+	rm -rf $(VENV) $(SUPERSET_VENV) .tools .gridlake dbt/target dbt/logs

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,19 +12,16 @@ from typing import Annotated
 import pyarrow as pa
 import pyarrow.csv
 import typer
-from rich.console import Console
 from rich.table import Column, Table
 
-from warehouse.errors import GridLakeError
+from pipelines.cli_accounts import app as accounts_app
+from pipelines.console import err, out, show_progress, told
 from warehouse.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A city's lakehouse: land, build, check, ask.")
 contracts_app = typer.Typer(no_args_is_help=True, help="The data contracts.")
 app.add_typer(contracts_app, name="contracts")
-# Without a terminal the width is unknown, and a table cut to 80 columns would lose its figures.
-_WIDTH = None if sys.stdout.isatty() else 160
-out = Console(width=_WIDTH)
-err = Console(stderr=True, width=_WIDTH)
+app.add_typer(accounts_app, name="accounts")
 
 
 class Format(StrEnum):
@@ -36,16 +30,6 @@ class Format(StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
-
-
-@contextmanager
-def told() -> Iterator[None]:
-    """Show an error as one message instead of a traceback, and end with status 1."""
-    try:
-        yield
-    except GridLakeError as error:
-        err.print(str(error), style="red", markup=False, soft_wrap=True)
-        raise typer.Exit(1) from None
 
 
 @app.command()
@@ -62,25 +46,43 @@ def run(
 
 @app.command()
 def demo() -> None:
-    """Start the made-up city's source systems, run the city once, stop them."""
-    from pipelines.demo_city.servers import demo_city
+    """Start the made-up city's source systems (unless `gridlake up` runs them), run the city once, stop them."""
+    from pipelines.demo_city.servers import joined_city
 
     with told():
         settings = load_settings(city="demo")
         err.print(f"The made-up city lives in {settings.home_path}", soft_wrap=True)
-        with demo_city(settings.home_path) as environment:
+        with joined_city(settings.home_path) as environment:
             os.environ.update(environment)
             _run(load_settings(city="demo"), [], since=None, full_refresh=False, build=True)
 
 
 @app.command()
-def up() -> None:
-    """Start Dagster's pages and daemon (and the made-up city's source systems) until Ctrl-C."""
+def up(
+    background: Annotated[bool, typer.Option(help="Return when everything answers; `gridlake down` stops it.")] = False,
+    superset: Annotated[bool, typer.Option(help="Start Superset too.")] = True,
+) -> None:
+    """Start Dagster and Superset (and the made-up city's source systems) until Ctrl-C."""
     from pipelines.up import up as start
+    from pipelines.up import up_in_background
 
     with told():
-        _show_progress()
-        start(load_settings())
+        show_progress()
+        settings = load_settings()
+        if background:
+            up_in_background(settings, [] if superset else ["--no-superset"])
+        else:
+            start(settings, with_superset=superset)
+
+
+@app.command()
+def down() -> None:
+    """Stop what `gridlake up` started for this lake."""
+    from pipelines.up import down as stop
+
+    with told():
+        stopped = stop(load_settings())
+    out.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
 def _run(settings: Settings, systems: list[str], *, since: str | None, full_refresh: bool, build: bool) -> None:
@@ -91,7 +93,7 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
     unknown = sorted(set(systems) - set(known))
     if unknown:
         raise SourceError("there is no such source", where="--source", value=unknown[0], fix=f"use one of {known}")
-    _show_progress()
+    show_progress()
     report = run_city(settings, systems=systems, since=since, full_refresh=full_refresh, build=build)
     table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined", "in raw")))
     for row in report.landed:
@@ -235,25 +237,17 @@ def contracts_check(
 
 @contracts_app.command("generate")
 def contracts_generate() -> None:
-    """Write dbt/models/sources.yml from the contracts."""
-    from catalog.generate import SOURCES, generate
+    """Write what dbt is told of the contracts: sources.yml and the seed data_set."""
+    from catalog.generate import DATA_SETS, SOURCES, generate
 
     with told():
-        has_changed = generate()
-    out.print(f"{SOURCES.name} {'written' if has_changed else 'was up to date'}")
+        written = generate()
+    for path in (SOURCES, DATA_SETS):
+        out.print(f"{path.name} {'written' if path in written else 'was up to date'}")
 
 
 def _right(name: str) -> Column:
     return Column(name, justify="right")
-
-
-def _show_progress() -> None:
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
-    logger = logging.getLogger("gridlake")
-    logger.handlers = [handler]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
 
 
 if __name__ == "__main__":

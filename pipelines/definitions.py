@@ -9,6 +9,7 @@ from pipelines.assets.checks import checks
 from pipelines.assets.models import dbt_resource, model_assets
 from pipelines.assets.raw import raw_assets
 from pipelines.assets.share import serving_file
+from pipelines.assets.superset import dashboards
 from pipelines.assets.upkeep import upkeep
 from pipelines.build import ensure_manifest
 from pipelines.jobs import jobs
@@ -24,7 +25,12 @@ def definitions(settings: Settings) -> dg.Definitions:
     systems = load_sources(settings.city)
     contracts = load_contracts(settings.city)
     return dg.Definitions(
-        assets=[*raw_assets(systems, contracts), model_assets(settings, ensure_manifest(settings)), serving_file],
+        assets=[
+            *raw_assets(systems, contracts),
+            model_assets(settings, ensure_manifest(settings)),
+            serving_file,
+            dashboards,
+        ],
         asset_checks=checks(sorted(contracts)),
         jobs=[*jobs(systems), upkeep],
         schedules=schedules(systems, settings.timezone),

@@ -1,131 +1,198 @@
-"""Starting Dagster's pages and daemon, and for the made-up city its source systems; stopping all of them together."""
+"""`gridlake up` and `gridlake down`: Dagster, Superset, and for the made-up city its source systems."""
 
 from __future__ import annotations
 
 import logging
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import time
+from contextlib import ExitStack
 from pathlib import Path
-
-import httpx
 
 from pipelines.build import ensure_manifest
 from pipelines.run import dagster_home
-from warehouse.errors import GridLakeError
+from pipelines.services import (
+    Register,
+    Service,
+    ServiceError,
+    refuse_ended,
+    refuse_taken_port,
+    running,
+    wait_until_ready,
+)
+from warehouse.publish import current
 from warehouse.settings import PROJECT_ROOT, Settings
 
 log = logging.getLogger("gridlake")
-_READY_SECONDS = 120
-_STOP_SECONDS = 20
+_DOWN_SECONDS = 60
 
 
-class UpError(GridLakeError):
-    """A service cannot be started."""
+def up(settings: Settings, *, with_superset: bool = True) -> None:
+    """Run until interrupted (Ctrl-C, SIGTERM, `gridlake down`); then nothing of it is left running.
 
-
-def up(settings: Settings) -> None:
-    """Run until interrupted (Ctrl-C or SIGTERM); then nothing of it is left running.
+    The made-up city is run once first, if nothing has been published yet, so that its dashboards are filled.
 
     Raises:
-        UpError: the port is taken, or a service ended by itself; the message names its log.
+        ServiceError: a port is taken, the services run already, or one ended by itself; the message names its log.
+        SupersetError: Superset cannot be set up.
     """
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    _refuse_taken_port(settings.port)
-    environment = dict(os.environ) | {
-        "DAGSTER_HOME": str(dagster_home(settings)),
-        "GRIDLAKE_CITY": settings.city,
-        "GRIDLAKE_HOME": str(settings.home_path),
-    }
+    logs = settings.home_path / "logs"
+    register = Register(settings.home_path)
     with ExitStack() as stack:
+        stack.enter_context(register.held())
+        refuse_taken_port(settings.port, "GRIDLAKE_PORT")
+        if with_superset:
+            refuse_taken_port(settings.superset_port, "GRIDLAKE_SUPERSET_PORT")
+        os.environ["GRIDLAKE_CITY"] = settings.city
+        os.environ["GRIDLAKE_HOME"] = str(settings.home_path)
+        os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
         if settings.city == "demo":
             from pipelines.demo_city.servers import demo_city
 
-            environment |= stack.enter_context(demo_city(settings.home_path))
-        log.info("preparing the models")
+            os.environ.update(stack.enter_context(demo_city(settings.home_path)))
+        services = _dagster(settings)
+        if with_superset:
+            services.append(_superset(settings, stop))
         ensure_manifest(settings)
-        logs = settings.home_path / "logs"
-        workspace = ["-w", str(PROJECT_ROOT / "workspace.yaml")]
-        pages = ["dagster-webserver", *workspace, "-h", "127.0.0.1", "-p", str(settings.port)]
-        services = [
-            stack.enter_context(_service(pages, environment, logs / "dagster-webserver.log")),
-            stack.enter_context(
-                _service(["dagster-daemon", "run", *workspace], environment, logs / "dagster-daemon.log")
-            ),
-        ]
-        _wait_until_ready(f"http://127.0.0.1:{settings.port}/server_info", services, logs, stop)
+        log.info("starting %s", ", ".join(service.name for service in services))
+        processes = {s.name: stack.enter_context(running(s, register, logs)) for s in services}
+        for service in services:
+            wait_until_ready(service, processes, logs, stop)
         if not stop.is_set():
-            log.info("Dagster: http://127.0.0.1:%d  (logs: %s; Ctrl-C stops everything)", settings.port, logs)
+            addresses = _addresses(settings, with_superset)
+            for line in addresses:
+                log.info("%s", line)
+            log.info("logs: %s", logs)
+            register.note(ready=addresses)
         while not stop.wait(1.0):
-            _refuse_ended(services, logs)
+            refuse_ended(processes, logs)
         log.info("stopping")
 
 
-def _refuse_taken_port(port: int) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            raise UpError(
-                "the port is taken", where="GRIDLAKE_PORT", value=port, fix="stop what uses it or set another port"
-            ) from None
+def up_in_background(settings: Settings, arguments: list[str]) -> None:
+    """Start `gridlake up` as a process of its own and return when everything answers, showing what it says meanwhile.
 
-
-@contextmanager
-def _service(command: list[str], environment: dict[str, str], log_file: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """One service in a process group of its own, because Dagster's services start further processes."""
+    Raises:
+        ServiceError: it ended before; what it said has been shown.
+    """
+    register = Register(settings.home_path)
+    if register.is_held():
+        _wait_for_other(register)
+        return
+    log_file = settings.home_path / "logs" / "up.log"
     log_file.parent.mkdir(parents=True, exist_ok=True)
-    executable = str(Path(sys.executable).with_name(command[0]))
+    shown = log_file.stat().st_size if log_file.exists() else 0
     with log_file.open("ab") as out:
-        process = subprocess.Popen(  # noqa: S603  the command is ours, not a user's text
-            [executable, *command[1:]],
-            env=environment,
+        process = subprocess.Popen(  # noqa: S603  our own command
+            [str(Path(sys.executable).with_name("gridlake")), "up", *arguments],
+            stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            cwd=PROJECT_ROOT,
             start_new_session=True,
         )
-        try:
-            yield process
-        finally:
-            _stop(process)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(process.pid, number)
-        except ProcessLookupError:
+    while True:
+        has_ended = process.poll() is not None
+        # What is read after the end was seen is all there is.
+        is_ready = not has_ended and register.read().get("pid") == process.pid and "ready" in register.read()
+        with log_file.open("rb") as said:
+            said.seek(shown)
+            text = said.read()
+        shown += len(text)
+        sys.stderr.buffer.write(text)
+        sys.stderr.flush()
+        if has_ended:
+            raise ServiceError("ended before it was ready", where="gridlake up", fix=f"read {log_file.parent}")
+        if is_ready:
             return
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            continue
-        # The group may outlive its leader; what is left of it is killed.
+        time.sleep(0.3)
 
 
-def _refuse_ended(services: list[subprocess.Popen[bytes]], logs: Path) -> None:
-    for process in services:
-        if process.poll() is not None:
-            raise UpError(f"a service ended with status {process.returncode}", where=str(logs), fix="read its log")
+def down(settings: Settings) -> list[str]:
+    """Stop what `up` started for this lake, also what a killed `up` left behind; gives the names of what was stopped.
+
+    Raises:
+        ServiceError: it does not end in time.
+    """
+    register = Register(settings.home_path)
+    names = [str(process["name"]) for process in register.read().get("processes", [])]
+    if register.is_held():
+        os.kill(int(register.read()["pid"]), signal.SIGTERM)
+        end = time.monotonic() + _DOWN_SECONDS
+        while register.is_held():
+            if time.monotonic() > end:
+                raise ServiceError("does not end", where="gridlake up", value=register.read().get("pid"), fix="kill it")
+            time.sleep(0.2)
+    else:
+        names = register.stop_left_behind()
+        register.file.unlink(missing_ok=True)
+    if settings.city == "demo":
+        from pipelines.demo_city.servers import stop_left_behind
+
+        stop_left_behind(settings.home_path)
+    return names
 
 
-def _wait_until_ready(address: str, services: list[subprocess.Popen[bytes]], logs: Path, stop: threading.Event) -> None:
-    for _ in range(_READY_SECONDS * 2):
-        _refuse_ended(services, logs)
-        try:
-            if httpx.get(address, timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
+def _dagster(settings: Settings) -> list[Service]:
+    folder = Path(sys.executable).parent
+    workspace = ("-w", str(PROJECT_ROOT / "workspace.yaml"))
+    pages = [str(folder / "dagster-webserver"), *workspace, "-h", "127.0.0.1", "-p", str(settings.port)]
+    return [
+        Service("dagster-webserver", pages, health=f"http://127.0.0.1:{settings.port}/server_info"),
+        Service("dagster-daemon", [str(folder / "dagster-daemon"), "run", *workspace]),
+    ]
+
+
+def _superset(settings: Settings, stop: threading.Event) -> Service:
+    """Superset with its tables and dashboards in place; the made-up city is run meanwhile if it never was."""
+    from pipelines.superset import prepare_content, prepare_database, service
+
+    first_run = None
+    if current(settings, "city") is None and settings.city == "demo":
+        log.info("landing and building the made-up city for the first time")
+        gridlake = str(Path(sys.executable).with_name("gridlake"))
+        first_run = subprocess.Popen([gridlake, "run"], start_new_session=True, stdin=subprocess.DEVNULL)  # noqa: S603
+    try:
+        prepare_database(settings)
+        while first_run is not None and first_run.poll() is None and not stop.wait(0.5):
             pass
-        if stop.wait(0.5):
-            return
-    raise UpError(f"no answer within {_READY_SECONDS} s", where=address, fix=f"read the logs in {logs}")
+    finally:
+        if first_run is not None and first_run.poll() is None:
+            os.killpg(first_run.pid, signal.SIGTERM)
+            first_run.wait()
+    if first_run is not None and first_run.returncode and not stop.is_set():
+        raise ServiceError("the first run failed", where="gridlake run", fix="correct what it says above")
+    if current(settings, "city") is None:
+        log.info("nothing has been published yet: the dashboards stay empty until `gridlake run`")
+    if not stop.is_set():
+        prepare_content(settings)
+    return service(settings)
+
+
+def _addresses(settings: Settings, with_superset: bool) -> list[str]:
+    found = [f"Dagster: http://127.0.0.1:{settings.port}"]
+    if with_superset:
+        from pipelines.superset import options
+
+        found.append(f"Superset: http://127.0.0.1:{settings.superset_port}")
+        password = options(settings).password_file
+        if password.exists():
+            found.append(f"first account of Superset: admin, its password is in {password}")
+        found.append(f"public dashboard in another page: http://127.0.0.1:{settings.superset_port}/gridlake/embedded/")
+    return found
+
+
+def _wait_for_other(register: Register) -> None:
+    end = time.monotonic() + 600
+    while "ready" not in register.read():
+        if not register.is_held() or time.monotonic() > end:
+            raise ServiceError("another start of this lake did not succeed", where="gridlake up", fix="try again")
+        time.sleep(0.3)
+    for line in register.read()["ready"]:
+        log.info("%s", line)
+    log.info("it was running already; `gridlake down` stops it")

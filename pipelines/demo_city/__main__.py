@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.demo_city import reference as ref
 from pipelines.demo_city.generate import Layout, State, generate
-from pipelines.demo_city.servers import advance, demo_city, environment_file, write_environment
+from pipelines.demo_city.servers import advance, demo_city, environment_file
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,16 +55,11 @@ def _serve(home: Path, seed: int, port: int) -> None:
     """Announce the addresses (never the secrets) and wait for SIGTERM or SIGINT."""
     # Blocked before any thread starts, so that no thread but this one takes the signal.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    path = environment_file(home)
     with demo_city(home, seed, port) as variables:
-        write_environment(path, variables)
-        try:
-            _say(f"hotline  {variables['GRIDLAKE_DEMO_HOTLINE_URL']}")
-            _say(f"files    {Layout(home.expanduser().resolve()).drops}")
-            _say(f"settings {path}")
-            signal.sigwait({signal.SIGTERM, signal.SIGINT})
-        finally:
-            path.unlink(missing_ok=True)
+        _say(f"hotline  {variables['GRIDLAKE_DEMO_HOTLINE_URL']}")
+        _say(f"files    {Layout(home.expanduser().resolve()).drops}")
+        _say(f"settings {environment_file(home)}")
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
 
 
 if __name__ == "__main__":

@@ -13,16 +13,27 @@ from pipelines.demo_city import reference as ref
 from pipelines.demo_city.generate import Layout, State, advance_files, generate
 from pipelines.demo_city.hotline_api import HotlineService
 from pipelines.demo_city.permit_db import PermitOffice, write_secret
+from warehouse.errors import GridLakeError
+
+
+class AlreadyRunning(RuntimeError):
+    """Another process runs the city over the same folder."""
+
+
+class CityStarting(GridLakeError):
+    """Another process is about to run the city."""
 
 
 @contextmanager
 def demo_city(home: Path, seed: int = ref.SEED, port: int = 0) -> Iterator[dict[str, str]]:
     """Run the city's source systems below `home`; yields the environment variables that the lake needs.
 
-    Files are generated only if they are missing. `port` 0 lets the system choose the hotline's port.
+    Files are generated only if they are missing. `port` 0 lets the system choose the hotline's port. While the city
+    runs, `environment_file` holds the variables too.
 
     Raises:
-        RuntimeError: another process runs the city over the same folder, or a server does not answer.
+        AlreadyRunning: another process runs the city over the same folder.
+        RuntimeError: a server does not answer.
         ValueError: the folder holds a city of another seed.
     """
     home = home.expanduser().resolve()
@@ -39,12 +50,37 @@ def demo_city(home: Path, seed: int = ref.SEED, port: int = 0) -> Iterator[dict[
         hotline = HotlineService(layout.hotline, token, port)
         stack.callback(hotline.stop)
         hotline.start()
-        yield {
+        variables = {
             "GRIDLAKE_DEMO_HOTLINE_URL": hotline.url,
             "GRIDLAKE_DEMO_HOTLINE_TOKEN": token,
             "GRIDLAKE_DEMO_PERMIT_URL": office.url,
             "GRIDLAKE_DATA": str(layout.drops),
         }
+        # For a shell (`set -a; . file`); two of them are secrets.
+        path = environment_file(home)
+        stack.callback(path.unlink, missing_ok=True)
+        write_secret(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
+        yield variables
+
+
+@contextmanager
+def joined_city(home: Path) -> Iterator[dict[str, str]]:
+    """The variables of the city that runs over this folder already, or of one that runs for as long as this lasts.
+
+    Raises:
+        CityStarting: another process is about to run it.
+        RuntimeError: a server does not answer.
+    """
+    with ExitStack() as stack:
+        try:
+            variables = stack.enter_context(demo_city(home))
+        except AlreadyRunning as error:
+            path = environment_file(home)
+            if not path.exists():
+                fix = "try again in a moment"
+                raise CityStarting(f"{error}, and is not ready yet", where=str(path), fix=fix) from None
+            variables = dict(part.split("=", 1) for part in shlex.split(path.read_text()))
+        yield variables
 
 
 def advance(home: Path, day: str) -> State:
@@ -65,14 +101,17 @@ def advance(home: Path, day: str) -> State:
     return state
 
 
+def stop_left_behind(home: Path) -> None:
+    """Stop the permit office's server of a `demo_city` that was killed; nothing where none runs."""
+    office = PermitOffice(Layout(home.expanduser().resolve()).root / "permit_office")
+    if office.is_running:
+        office.start()
+        office.stop()
+
+
 def environment_file(home: Path) -> Path:
-    """Where `serve` leaves the variables while it runs."""
+    """Where the running city leaves its variables, readable by their owner only."""
     return Layout(home.expanduser().resolve()).root / "env"
-
-
-def write_environment(path: Path, variables: dict[str, str]) -> None:
-    """Write the variables for a shell (`set -a; . file`), readable by their owner only: two of them are secrets."""
-    write_secret(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
 
 
 def _token(layout: Layout) -> str:
@@ -89,5 +128,5 @@ def _only_one(layout: Layout) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RuntimeError(f"the made-up city below {layout.home} is already running: stop it first") from None
+            raise AlreadyRunning(f"the made-up city below {layout.home} is already running") from None
         yield

@@ -1,0 +1,38 @@
+"""How commands speak: results on standard output, progress and errors beside it."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+
+from warehouse.errors import GridLakeError
+
+# Without a terminal the width is unknown, and a table cut to 80 columns would lose its figures.
+_WIDTH = None if sys.stdout.isatty() else 160
+out = Console(width=_WIDTH)
+err = Console(stderr=True, width=_WIDTH)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Show an error as one message instead of a traceback, and end with status 1."""
+    try:
+        yield
+    except GridLakeError as error:
+        err.print(str(error), style="red", markup=False, soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def show_progress() -> None:
+    """Print what the work says about itself to standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("gridlake")
+    logger.handlers = [handler]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
