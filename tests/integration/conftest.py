@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import washington_files as real
 from lakes import BuiltLake, gridlake
+from superset_client import RunningCity
 
 from pipelines.demo_city.servers import demo_city
+from pipelines.services import Register
 from warehouse.settings import load_settings
 
 
@@ -38,3 +44,50 @@ def demo_lake(served_city: tuple[Path, dict[str, str]]) -> BuiltLake:
     home, environment = served_city
     gridlake(environment, "run")
     return BuiltLake(load_settings(city="demo", home=home, data=Path(environment["GRIDLAKE_DATA"])), environment)
+
+
+@pytest.fixture(scope="session")
+def running_city(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> RunningCity:
+    """The made-up city with Superset, started from nothing by `gridlake up`; one for all workers of the test run.
+
+    While working on the pages, name the home of one that runs in GRIDLAKE_TEST_RUNNING, to test that one.
+    """
+    if running := os.environ.get("GRIDLAKE_TEST_RUNNING"):
+        ready = Register(Path(running)).read()["ready"]
+        (address,) = [line.partition(": ")[2] for line in ready if line.startswith("Superset: ")]
+        return RunningCity(address, Path(running), {"GRIDLAKE_CITY": "demo", "GRIDLAKE_HOME": running})
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    with (shared / "running_city.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        file = shared / "running_city.json"
+        if not file.exists():
+            home = shared / "running_city"
+            environment = {
+                "GRIDLAKE_CITY": "demo",
+                "GRIDLAKE_HOME": str(home),
+                "GRIDLAKE_PORT": str(free_port()),
+                "GRIDLAKE_SUPERSET_PORT": str(free_port()),
+                "GRIDLAKE_MEMORY": "1000MB",
+            }
+            file.write_text(json.dumps(environment))
+            gridlake(environment, "up", "--background")
+        environment = json.loads(file.read_text())
+    port = environment["GRIDLAKE_SUPERSET_PORT"]
+    return RunningCity(f"http://127.0.0.1:{port}", Path(environment["GRIDLAKE_HOME"]), environment)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the running city after the last worker has ended."""
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if factory is None or hasattr(session.config, "workerinput"):
+        return
+    file = factory.getbasetemp() / "running_city.json"
+    if file.exists():
+        gridlake(json.loads(file.read_text()), "down")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

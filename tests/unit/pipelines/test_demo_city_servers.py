@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from pipelines.demo_city.generate import read_state
-from pipelines.demo_city.servers import advance, demo_city, environment_file
+from pipelines.demo_city.servers import advance, demo_city, environment_file, joined_city
 from warehouse.extensions import connect
 from warehouse.settings import PROJECT_ROOT
 
@@ -148,6 +148,14 @@ def test_secrets_are_readable_by_their_owner_only(environment: dict[str, str], h
 def test_one_folder_is_served_once(environment: dict[str, str], home: Path) -> None:
     with pytest.raises(RuntimeError, match="already running"), demo_city(home):
         pass
+
+
+def test_who_comes_second_joins_the_city_that_runs(environment: dict[str, str], home: Path) -> None:
+    with joined_city(home) as joined:
+        assert joined == {name: value for name, value in environment.items() if name in joined}
+        assert set(joined) >= {"GRIDLAKE_DEMO_HOTLINE_URL", "GRIDLAKE_DATA"}
+    file = environment_file(home)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
 def test_late_changes_show_while_the_city_is_served(tmp_path: Path) -> None:

@@ -1,0 +1,136 @@
+"""Chromium on a page of Superset: what it said, what it asked for, and whether every chart was drawn."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, Playwright, sync_playwright
+
+# WebGL is drawn by the processor: maps must work on a machine without a graphics card.
+_FLAGS = [
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+_WAIT_MS = 90_000
+# A chart's place on a dashboard; notes have none of these.
+CHART = "[class*='dashboard-chart-id-']"
+# What Superset shows in place of a chart.
+_EMPTY = (
+    "No results were returned for this query",
+    "此查询没有返回任何结果",
+    "No data",
+    "没有数据",
+    "无数据",
+    "Unexpected error",
+)
+# Fewer colours than this is a blank rectangle with a border.
+_MIN_COLOURS = 12
+
+
+@dataclass
+class Watched:
+    """A page and what happened on it."""
+
+    page: Page
+    home: str
+    errors: list[str] = field(default_factory=list)
+    outside: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self._note(request.url))
+
+    def _note(self, address: str) -> None:
+        parts = urlsplit(address)
+        if parts.scheme not in ("data", "blob") and parts.netloc != urlsplit(self.home).netloc:
+            self.outside.append(address)
+
+    def open_dashboard(self, slug: str, *, frame: str | None = None) -> Locator:
+        """Open a dashboard and wait until none of its charts is loading; gives the charts."""
+        self.page.goto(f"{self.home}/superset/dashboard/{slug}/")
+        return self.wait_for_charts()
+
+    def wait_for_charts(self) -> Locator:
+        charts = self.page.locator(CHART)
+        charts.first.wait_for(timeout=_WAIT_MS)
+        for number in range(charts.count()):
+            # Superset loads a chart when it is scrolled into view.
+            charts.nth(number).scroll_into_view_if_needed()
+            charts.nth(number).locator(".slice_container, .chart-container").first.wait_for(timeout=_WAIT_MS)
+        self.page.wait_for_function(
+            '() => document.querySelectorAll(\'.dashboard-component-chart-holder [data-test="loading-indicator"],'
+            " .slice_container .loading').length === 0",
+            timeout=_WAIT_MS,
+        )
+        self.page.wait_for_load_state("networkidle")
+        return charts
+
+    def undrawn(self, charts: Locator) -> list[str]:
+        """Titles of the charts that show nothing, with what they show instead."""
+        found = []
+        for number in range(charts.count()):
+            chart = charts.nth(number)
+            chart.scroll_into_view_if_needed()
+            title = chart.locator(".header-title, [data-test='editable-title']").first.text_content() or str(number)
+            text = chart.inner_text()
+            if any(words in text for words in _EMPTY) or chart.locator(".ant-alert-error, .ant-empty").count():
+                found.append(f"{title}: {text[:200]}")
+            elif colours(chart.screenshot()) < _MIN_COLOURS:
+                found.append(f"{title}: blank")
+        return found
+
+
+def colours(picture: bytes) -> int:
+    """Number of different colours in a picture."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    found = image.getcolors(maxcolors=image.width * image.height)
+    return len(found or [])
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium."""
+    with sync_playwright() as playwright:
+        browser = _launch(playwright)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+def _launch(playwright: Playwright) -> Browser:
+    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    assert executable, "there is no Chromium: run `make browser`"
+    return playwright.chromium.launch(executable_path=executable, args=_FLAGS, headless=True)
+
+
+def sign_in(page: Page, home: str, name: str, password: str, language: str) -> None:
+    """Sign in by the form, as a person does, in the language."""
+    page.goto(f"{home}/lang/{language}")
+    page.goto(f"{home}/login/")
+    page.locator("#username, input[name=username]").first.fill(name)
+    page.locator("#password, input[name=password]").first.fill(password)
+    page.locator("button[type=submit], input[type=submit]").first.click()
+    page.wait_for_url(lambda address: "/login" not in address, timeout=_WAIT_MS)
+
+
+def pictures_folder() -> Path:
+    """Where the pictures of the last test run are kept."""
+    folder = Path(__file__).resolve().parents[1] / "output" / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
