@@ -56,10 +56,7 @@ def create(
     parts: Sequence[Part],
     folder: Path,
 ) -> None:
-    """Create the table in the file that is in use: a view over its parts, or an empty table where there are none.
-
-    Call it after `write` in the same session.
-    """
+    """Create the table in the file that is in use: a view over its parts, or an empty table where there are none."""
     if parts:
         paths = ", ".join(literal(str(folder.parent / part.path)) for part in parts)
         # Named one by one, because a folder above with a = in its name would be a column too.
@@ -67,6 +64,7 @@ def create(
         source = f"VIEW main.{of.table} AS SELECT {', '.join(quoted(name) for name, *_ in described)} "
         source += f"FROM read_parquet([{paths}], hive_partitioning = true, hive_types_autocast = false)"
     else:
+        _create_cut(connection, found, base_of(of, found))
         _cut(connection, base_of(of, found), "false")
         source = f"TABLE main.{of.table} AS SELECT * FROM {_CUT}.{of.source} LIMIT 0"
     connection.execute(f"CREATE {source}")

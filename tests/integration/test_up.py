@@ -10,13 +10,10 @@ from pathlib import Path
 
 import httpx
 import psutil
-from lakes import GRIDLAKE, REPOSITORY
+from conftest import free_port
+from lakes import GRIDLAKE, REPOSITORY, gridlake
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from pipelines.services import Register
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
@@ -41,7 +38,7 @@ def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(tmp_path: Path) -> N
         "GRIDLAKE_PORT": str(port),
     }
     process = subprocess.Popen(
-        [str(GRIDLAKE), "up"], env={**clean, **lake}, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+        [str(GRIDLAKE), "up", "--no-superset"], env={**clean, **lake}, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
     )
     assert process.stderr is not None
     said: list[str] = []
@@ -62,6 +59,21 @@ def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(tmp_path: Path) -> N
     assert processes_of(home) == []
 
 
+def test_in_the_background_it_runs_until_down_also_after_its_starter_was_killed(tmp_path: Path) -> None:
+    port = free_port()
+    lake = {"GRIDLAKE_HOME": str(tmp_path), "GRIDLAKE_CITY": "washington_dc", "GRIDLAKE_PORT": str(port)}
+    lake["GRIDLAKE_DATA"] = str(tmp_path / "drops")
+    gridlake(lake, "up", "--background", "--no-superset")
+    assert httpx.get(f"http://127.0.0.1:{port}/server_info").status_code == 200
+    gridlake(lake, "up", "--background", "--no-superset")  # it runs already: nothing is started twice
+    pages = {process.pid for process in processes_of(tmp_path)}
+    os.kill(Register(tmp_path).read()["pid"], signal.SIGKILL)
+    assert processes_of(tmp_path), "what it started is left, and found by its register"
+    assert "dagster-webserver" in gridlake(lake, "down")
+    assert processes_of(tmp_path) == [], pages
+    assert "nothing was running" in gridlake(lake, "down")
+
+
 def test_a_taken_port_is_refused_by_name(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -69,7 +81,7 @@ def test_a_taken_port_is_refused_by_name(tmp_path: Path) -> None:
         port = taken.getsockname()[1]
         clean = {name: value for name, value in os.environ.items() if not name.startswith("GRIDLAKE_")}
         done = subprocess.run(
-            [str(GRIDLAKE), "up"],
+            [str(GRIDLAKE), "up", "--no-superset"],
             env={**clean, "GRIDLAKE_HOME": str(tmp_path), "GRIDLAKE_PORT": str(port), "GRIDLAKE_CITY": "washington_dc"},
             capture_output=True,
             text=True,

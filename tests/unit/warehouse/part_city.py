@@ -12,9 +12,10 @@ from warehouse.settings import Settings
 
 CASES = Partitioned("mart_case", "mart.mart_case", base="core.fct_case", moment="reported_at", by_row=True)
 COUNTS = Partitioned("mart_count", "mart.mart_count", base="core.fct_case", moment="reported_at")
+LATE = Partitioned("mart_late", "mart.mart_late", "core.fct_case", "reported_at", horizon="core.horizon.as_of")
 TABLES = {"unit": "core.unit", "mart_state": "mart.mart_state"}
 VIEWS = {"mart_handled": "mart.mart_handled"}
-SHOWN = (*TABLES, "mart_case", "mart_count", "mart_handled")
+SHOWN = (*TABLES, "mart_case", "mart_count", "mart_late", "mart_handled")
 
 
 def city(settings: Settings, *cases: str) -> None:
@@ -27,6 +28,7 @@ def city(settings: Settings, *cases: str) -> None:
         "CREATE TABLE lake.core.unit AS SELECT * FROM (VALUES ('a', '城管', 'Enforcement'), ('b', NULL, 'Water')) "
         "AS u (unit_id, unit_name_zh, unit_name_en)",
         "CREATE TABLE lake.core.other AS SELECT 1 AS n",
+        "CREATE TABLE lake.core.horizon AS SELECT TIMESTAMP '2025-09-20' AS as_of",
         *VIEW_TEXTS,
     )
 
@@ -40,6 +42,8 @@ VIEW_TEXTS = (
     "FROM lake.mart.mart_case GROUP BY month, unit_id",
     "CREATE OR REPLACE VIEW lake.mart.mart_state AS SELECT max(reported_at) AS as_of, '云河' AS city_name_zh, "
     "'Yunhe' AS city_name_en FROM lake.core.fct_case",
+    "CREATE OR REPLACE VIEW lake.mart.mart_late AS SELECT c.month, c.case_id, c.month >= strftime(h.as_of, '%Y-%m') "
+    "AS is_provisional FROM lake.mart.mart_case AS c CROSS JOIN lake.core.horizon AS h",
     "CREATE OR REPLACE VIEW lake.mart.mart_handled AS SELECT c.*, s.as_of FROM lake.mart.mart_case AS c "
     "CROSS JOIN lake.mart.mart_state AS s WHERE c.unit_id IN (SELECT unit_id FROM lake.core.unit)",
 )
@@ -50,7 +54,7 @@ A_YEAR = tuple(
 
 
 def served(settings: Settings, *, grace: timedelta = timedelta(hours=1)) -> Publication:
-    return publish(settings, "city", TABLES, partitioned=[CASES, COUNTS], views=VIEWS, grace=grace)
+    return publish(settings, "city", TABLES, partitioned=[CASES, COUNTS, LATE], views=VIEWS, grace=grace)
 
 
 def parts(settings: Settings) -> dict[str, int]:
