@@ -10,7 +10,15 @@ from typing import Any
 from flask import Flask, Response, g, has_request_context, jsonify, redirect, request, session
 
 from warehouse.superset.server.options import Options
-from warehouse.superset.server.versions import HEADER, Pages, VersionGone, layers_with_token, token_of, with_token
+from warehouse.superset.server.versions import (
+    HEADER,
+    Pages,
+    VersionGone,
+    layers_with_token,
+    refreshed_chart,
+    token_of,
+    with_token,
+)
 
 ENGLISH_SUFFIX = "-en"
 _CHARTS = re.compile(r"/api/v1/dashboard/[^/]+/charts/?")
@@ -35,8 +43,9 @@ def version_of_request() -> str:
         return pages.newest()
     if "gridlake_version" not in g:
         body = _body()
-        is_forced = request.args.get("force") == "true" or (isinstance(body, dict) and body.get("force") is True)
-        g.gridlake_version = pages.version(token_of(body), is_forced=is_forced)
+        is_forced = request.args.get("force") == "true"
+        asked = {**body, "force": True} if is_forced and isinstance(body, dict) else body
+        g.gridlake_version = pages.version(token_of(body), refreshed=refreshed_chart(asked))
     return str(g.gridlake_version)
 
 

@@ -20,6 +20,7 @@ _PAGE = """<!doctype html>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>{{ title }}</title>
+<link rel="icon" href="/static/assets/images/favicon.png">
 <style>
   body { margin: 0; font-family: "Noto Sans CJK SC", "Microsoft YaHei", sans-serif }
   body { color: #1f2937; background: #f3f4f6 }

@@ -3,7 +3,8 @@
 Superset loads each chart by a request of its own, some of them minutes after the page (when they are scrolled
 into view), so "the newest version" would mix versions on one page. Instead each page load gets a token that is
 bound to the version of that moment; Superset's pages send it back with every chart (`form_data.url_params`).
-A forced refresh moves the token on to the newest version, once for all charts of the refresh.
+A forced refresh moves the token on to the newest version, once for all charts of the refresh. A refresh has no name
+of its own in what the pages send; it is known by this: it asks for each chart once, one soon after the other.
 """
 
 from __future__ import annotations
@@ -13,19 +14,32 @@ import json
 import re
 import secrets
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 TOKEN = "page"  # noqa: S105  the name of a parameter
 HEADER = "X-GridLake-Version"
 _TOKEN_FORM = re.compile(r"[0-9a-f]{32}")
-# The charts of one refresh arrive within this time; a later forced request is another refresh.
-_REFRESH_SECONDS = 20.0
+# The charts of one refresh follow each other within this time; after a longer pause it is another refresh.
+_PAUSE_SECONDS = 20.0
 _KEEP_SECONDS = 2 * 86400.0
 
 
 class VersionGone(Exception):
     """The page shows a version that is no longer kept."""
+
+
+@dataclass(frozen=True)
+class _Page:
+    """One page load: its version, when it was loaded or last refreshed, and the charts of that refresh so far."""
+
+    version: str
+    at: float
+    refreshed: list[str]
+
+    def as_json(self) -> str:
+        return json.dumps(asdict(self))
 
 
 class Pages:
@@ -52,16 +66,17 @@ class Pages:
     def new_token(self) -> str:
         """A token for one page load, bound to the newest version."""
         token = secrets.token_hex(16)
-        (self._folder / token).write_text(f"{self.newest()}\n{time.time()}", encoding="utf-8")
+        (self._folder / token).write_text(_Page(self.newest(), time.time(), []).as_json(), encoding="utf-8")
         self._forget_old()
         return token
 
-    def version(self, token: str | None, *, is_forced: bool = False) -> str:
+    def version(self, token: str | None, *, refreshed: str | None = None) -> str:
         """The version that a request reads.
 
         Args:
             token: of the page, or None for a request that belongs to none; then it is the newest version.
-            is_forced: the request is part of a refresh: the page goes on to the newest version.
+            refreshed: the chart, where the request is part of a refresh ("" where it is not known which): the page goes on
+                to the newest version.
 
         Raises:
             VersionGone: the page's version is no longer kept; a refresh helps.
@@ -75,18 +90,25 @@ class Pages:
             return self.newest()
         with handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            version, _, at = handle.read().partition("\n")
-            if is_forced and time.time() - float(at) > _REFRESH_SECONDS:
-                version = self.newest()
+            try:
+                page = _Page(**json.loads(handle.read()))
+            except ValueError:
+                # A process was killed while it wrote.
+                return self.newest()
+            if refreshed is not None:
+                is_again = refreshed != "" and refreshed in page.refreshed
+                if is_again or time.time() - page.at > _PAUSE_SECONDS:
+                    page = _Page(self.newest(), 0, [])
+                page = _Page(page.version, time.time(), [*page.refreshed, refreshed])
                 handle.seek(0)
                 handle.truncate()
-                handle.write(f"{version}\n{time.time()}")
-        if not self.path(version).exists():
+                handle.write(page.as_json())
+        if not self.path(page.version).exists():
             raise VersionGone(
                 "这一页的数据版本已不再保留，请刷新看板。"
-                f" / The version that this page shows ({version}) is no longer kept: refresh the dashboard."
+                f" / The version that this page shows ({page.version}) is no longer kept: refresh the dashboard."
             )
-        return version
+        return page.version
 
     def _forget_old(self) -> None:
         if secrets.randbelow(100):
@@ -111,6 +133,17 @@ def token_of(body: Any) -> str | None:
             if isinstance(token, str):
                 return token
     return None
+
+
+def refreshed_chart(body: Any) -> str | None:
+    """Name of the chart or filter that a request asks to be computed anew; None where it does not ask that."""
+    if not isinstance(body, dict):
+        return None
+    form_data = body.get("form_data")
+    asked = form_data if isinstance(form_data, dict) else body
+    if True not in (body.get("force"), asked.get("force")):
+        return None
+    return str(asked.get("native_filter_id") or asked.get("slice_id") or "")
 
 
 def with_token(charts: str, token: str) -> str:
