@@ -75,8 +75,8 @@ class Pages:
 
         Args:
             token: of the page, or None for a request that belongs to none; then it is the newest version.
-            refreshed: the chart, where the request is part of a refresh ("" where it is not known which): the page goes on
-                to the newest version.
+            refreshed: the chart, where the request is part of a refresh ("" where it is not known which): the page
+                goes on to the newest version.
 
         Raises:
             VersionGone: the page's version is no longer kept; a refresh helps.

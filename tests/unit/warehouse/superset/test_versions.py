@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -43,11 +43,11 @@ def test_charts_of_a_page_keep_its_version_after_a_publish(pages: Pages, tmp_pat
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[float], None]]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Sets the clock forward by seconds."""
     now = [versions.time.time()]
     monkeypatch.setattr(versions.time, "time", lambda: now[0])
-    yield lambda seconds: now.__setitem__(0, now[0] + seconds)
+    return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
 def test_a_refresh_moves_the_page_on_once_for_all_its_charts(
