@@ -22,19 +22,21 @@ TABLES = {
     "mart_component": "mart.mart_component",
     "mart_dataset": "mart.mart_dataset",
     "mart_delivery": "mart.mart_delivery",
-    "mart_index": "mart.mart_index",
-    "mart_indicator": "mart.mart_indicator",
     "mart_map": "mart.mart_map",
     "mart_permit": "mart.mart_permit",
     "mart_public_index": "mart.mart_public_index",
     "mart_state": "mart.mart_state",
     "mart_unmapped": "mart.mart_unmapped",
 }
+# Until when the data reach: a month before is over, whatever more comes in.
+HORIZON = "mart.mart_state.as_of"
 PARTITIONED = (
     Partitioned("mart_case", "mart.mart_case", "core.fct_case", "reported_at", by_row=True),
     Partitioned("mart_case_stage", "mart.mart_case_stage", "core.fct_case", "reported_at"),
     Partitioned("mart_case_hour", "mart.mart_case_hour", "core.fct_case", "reported_at"),
     Partitioned("mart_case_due", "mart.mart_case_due", "indicator.int_case_day", "day"),
+    Partitioned("mart_index", "mart.mart_index", "indicator.index_score", "period_start", horizon=HORIZON),
+    Partitioned("mart_indicator", "mart.mart_indicator", "indicator.indicator_value", "period_start", horizon=HORIZON),
 )
 VIEWS = {"mart_indicator_case": "mart.mart_indicator_case"}
 

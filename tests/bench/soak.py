@@ -15,7 +15,6 @@ All three must be 0.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import statistics
@@ -30,12 +29,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from browser import Watched, chromium, sign_in
 from conftest import free_port
 from lakes import REPOSITORY, gridlake
+from recording import CHART_DATA, record
 from superset_client import RunningCity, Superset
-
-from warehouse.superset.access import read_access
 
 FIRST_DAY, LAST_DAY = date(2026, 4, 1), date(2026, 4, 30)
 HEADER = "X-GridLake-Version"
@@ -73,33 +70,8 @@ def age(version: str) -> tuple[int, str]:
     return int(snapshot), at
 
 
-def record(city: RunningCity) -> dict[str, list[dict[str, Any]]]:
-    """Dashboard -> the bodies of its charts' queries, as Chromium sends them."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    with chromium() as browser:
-        watched = Watched(browser.new_page(viewport={"width": 1920, "height": 1080}), city.address)
-        password = (city.home / "superset" / "first-password").read_text().strip()
-        sign_in(watched.page, city.address, "admin", password, "zh")
-        bodies: list[dict[str, Any]] = []
-
-        def note(request: Any) -> None:
-            if (
-                "/api/v1/chart/data" in request.url
-                and request.post_data
-                and "native_filter_id" not in request.post_data
-            ):
-                bodies.append(json.loads(request.post_data))
-
-        watched.page.on("request", note)
-        for slug in read_access().dashboards:
-            bodies.clear()
-            watched.open_dashboard(slug)
-            found[slug] = list(bodies)
-    return found
-
-
 def load(session: Superset, slug: str, bodies: list[dict[str, Any]], versions: Versions, tally: Tally) -> None:
-    """One page load."""
+    """One page load, past the cache, and not as a refresh, which would go on to the newest version."""
     began, newest = time.monotonic(), versions.newest()
     token = session.dashboard_charts(slug)[0]["form_data"]["url_params"]["page"]
     read, problems = set(), []
@@ -108,7 +80,7 @@ def load(session: Superset, slug: str, bodies: list[dict[str, Any]], versions: V
         form_data = {**body.get("form_data", {}), "url_params": place}
         queries = [{**query, "url_params": place} for query in body["queries"]]
         answer = session.client.post(
-            "/api/v1/chart/data", json={**body, "force": True, "form_data": form_data, "queries": queries}
+            CHART_DATA, json={**body, "custom_cache_timeout": -1, "form_data": form_data, "queries": queries}
         )
         if answer.status_code != 200 or any(part.get("error") for part in answer.json()["result"]):
             problems.append(f"{slug}: {answer.status_code} {answer.text[:300]}")
@@ -167,7 +139,10 @@ def main() -> None:
 
 def soak(city: RunningCity, minutes: float, readers: int) -> int:
     """Read and publish; gives the exit status."""
-    recorded = record(city)
+    recorded: dict[str, list[dict[str, Any]]] = {}
+    for asked in record(city):
+        if asked.chart_id is not None and asked.address == CHART_DATA:
+            recorded.setdefault(asked.dashboard, []).append(asked.body)
     print({slug: len(bodies) for slug, bodies in recorded.items()}, flush=True)
     versions, tally = Versions(city.home / "serving" / "city.duckdb"), Tally()
     versions.newest()
