@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import duckdb
@@ -73,6 +74,7 @@ def write_file(
     found: Mapping[str, Mapping[Name, Relation]],
     parts: Mapping[str, Sequence[Part]],
     fingerprints: Mapping[str, str],
+    zone: tzinfo,
 ) -> Contents:
     """Write the file of a version, complete on disk, from a session with the lake at its snapshot.
 
@@ -83,6 +85,7 @@ def write_file(
         found: of each table and view, what stands behind it in the lake.
         parts: of each partitioned table.
         fingerprints: of each partitioned table.
+        zone: the city's; its readers are shown the times of the publication in it.
     """
     temporary = new.path.with_name(f".{new.path.name}.tmp")
     connection.execute(f"ATTACH {literal(str(temporary))} AS serving ({_FORMAT})")
@@ -97,9 +100,10 @@ def write_file(
     for view, source in wanted.views.items():
         _create_view(connection, view, found[view][_name(source)], published)
     _write_own_tables(connection, new, parts, fingerprints)
-    for language in LANGUAGES:
-        _show(connection, language, wanted, parts)
     ((at,),) = connection.execute("SELECT snapshot_at FROM main._publication").fetchall()
+    local = {"snapshot_at": at.replace(tzinfo=UTC).astimezone(zone), "published_at": new.published_at.astimezone(zone)}
+    for language in LANGUAGES:
+        _show(connection, language, wanted, parts, local)
     connection.execute("CHECKPOINT serving")
     connection.execute("USE memory")
     connection.execute("DETACH serving")
@@ -149,7 +153,7 @@ def _write_own_tables(
         "CREATE TABLE main._publication AS "
         f"SELECT {literal(new.name)} AS name, {literal(new.version)} AS version, snapshot_id, "
         "snapshot_time AT TIME ZONE 'UTC' AS snapshot_at, "
-        f"TIMESTAMP '{new.published_at:%Y-%m-%d %H:%M:%S}' AS published_at "
+        f"{_moment(new.published_at)} AS published_at "
         f"FROM lake.snapshots() WHERE snapshot_id = {new.snapshot:d}"
     )
     connection.execute("CREATE TABLE main._partitioned (table_name VARCHAR, fingerprint VARCHAR)")
@@ -170,7 +174,11 @@ def _write_own_tables(
 
 
 def _show(
-    connection: duckdb.DuckDBPyConnection, language: str, wanted: Wanted, parts: Mapping[str, Sequence[Part]]
+    connection: duckdb.DuckDBPyConnection,
+    language: str,
+    wanted: Wanted,
+    parts: Mapping[str, Sequence[Part]],
+    local: Mapping[str, datetime],
 ) -> None:
     """One view for each table as it looks in the language, and `publication`."""
     connection.execute(f"CREATE SCHEMA {language}")
@@ -182,7 +190,12 @@ def _show(
         connection.execute(f"CREATE VIEW {language}.{name} AS SELECT {shown} FROM main.{name}")
     with_state = f", s.* FROM main._publication AS p LEFT JOIN {language}.{STATE} AS s ON true"
     columns_of = with_state if STATE in wanted.names() else " FROM main._publication AS p"
-    connection.execute(f"CREATE VIEW {language}.{PUBLICATION} AS SELECT p.*{columns_of}")
+    times = ", ".join(f"{_moment(moment)} AS {column}" for column, moment in local.items())
+    connection.execute(f"CREATE VIEW {language}.{PUBLICATION} AS SELECT p.* REPLACE ({times}){columns_of}")
+
+
+def _moment(at: datetime) -> str:
+    return f"TIMESTAMP '{at:%Y-%m-%d %H:%M:%S}'"
 
 
 def _filled(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> frozenset[str]:

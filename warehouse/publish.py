@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -59,7 +60,7 @@ def publish(
     - `_publication`: one row with name, version, snapshot_id, snapshot_at, published_at (UTC);
     - `_part` and `_partitioned`: its part files and what they were made from;
     - the schemas `zh` and `en`: each table and view as it looks in that language (`languages`), and `publication`:
-      `_publication` with the columns of `mart_state`, if that is published.
+      `_publication` in the city's own time, with the columns of `mart_state`, if that is published.
 
     Args:
         settings: the lake.
@@ -150,7 +151,7 @@ def _publish(
         )
         for table, of in wanted.partitioned.items()
     }
-    return new, write_file(connection, new, wanted, found, made, shapes)
+    return new, write_file(connection, new, wanted, found, made, shapes, ZoneInfo(settings.timezone))
 
 
 def _parts(of: Contents | None, table: str) -> list[Part]:

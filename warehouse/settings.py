@@ -38,7 +38,7 @@ class Settings(BaseSettings):
         default=None, description="Folder of the city's source files; default <home>/drops."
     )
     catalog: str = Field(default="", description="postgresql:// URL; empty means a SQLite file in the home.")
-    timezone: str = Field(default="Asia/Shanghai", description="Time zone of the schedules, for example Asia/Shanghai.")
+    timezone: str = Field(default="Asia/Shanghai", description="Time zone of the city, for example Asia/Shanghai.")
     memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
     port: int = Field(default=3000, ge=1024, le=65535, description="Port of Dagster's pages on this machine.")
     superset_host: str = Field(default="127.0.0.1", description="Address on which Superset's pages are served.")

@@ -66,8 +66,8 @@ PUBLICATION_COLUMNS = (
     Column("name", "VARCHAR", Text(zh="发布文件", en="Serving file")),
     Column("version", "VARCHAR", Text(zh="数据版本", en="Data version")),
     Column("snapshot_id", "BIGINT", Text(zh="湖快照编号", en="Lake snapshot")),
-    Column("snapshot_at", "TIMESTAMP", Text(zh="湖快照时间 (UTC)", en="Lake snapshot time (UTC)")),
-    Column("published_at", "TIMESTAMP", Text(zh="发布时间 (UTC)", en="Published (UTC)")),
+    Column("snapshot_at", "TIMESTAMP", Text(zh="湖快照时间", en="Lake snapshot time")),
+    Column("published_at", "TIMESTAMP", Text(zh="发布时间", en="Published")),
 )
 
 

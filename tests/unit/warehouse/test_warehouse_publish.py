@@ -61,6 +61,10 @@ def test_published_file_holds_the_tables_and_tells_its_version(settings: Setting
     assert read_file(link, "SELECT name, version, snapshot_id, snapshot_at, published_at FROM _publication") == [
         ("city", new.version, snapshot[0], snapshot[1].replace(tzinfo=None), new.published_at.replace(tzinfo=None))
     ]
+    # Readers are shown the city's own time.
+    city_time = [(moment.replace(tzinfo=None) + timedelta(hours=8)) for moment in (snapshot[1], new.published_at)]
+    shown = read_file(link, "SELECT snapshot_at, published_at FROM zh.publication")
+    assert [moment.replace(microsecond=0) for moment in shown[0]] == [m.replace(microsecond=0) for m in city_time]
     assert (new.is_new, new.snapshot) == (True, snapshot[0])
     assert files(settings) == {"city.duckdb", new.path.name}
 
