@@ -18,20 +18,20 @@ $(UV):
 
 $(STAMP): requirements/dev.lock pyproject.toml | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.lock
+	$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(BIN)/python requirements/dev.lock
 	$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 
 $(SUPERSET_STAMP): requirements/superset.lock | $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(SUPERSET_VENV)
-	$(UV) pip sync --quiet --require-hashes --python $(SUPERSET_VENV)/bin/python requirements/superset.lock
+	$(UV) pip sync --quiet --compile-bytecode --require-hashes --python $(SUPERSET_VENV)/bin/python requirements/superset.lock
 	@touch $@
 
 demo: $(STAMP) ## Set up, start the made-up city's systems, land, build and check
 	$(BIN)/gridlake demo
 
 test: $(STAMP) $(SUPERSET_STAMP) browser ## Run the tests
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 browser: ## Install what the tests of pages need: Chromium and Chinese fonts (Debian, as root or by sudo)
 	@tests/integration/install_browser.sh

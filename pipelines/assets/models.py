@@ -76,7 +76,9 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             is_whole = not context.is_subset
         os.environ.update(dbt_environment(current))  # dagster-dbt hands dbt this process's environment
         with writer_turn(current.home_path):
-            arguments = ["build", "--full-refresh"] if config.full_refresh else ["build"]
+            # Unit tests tell of the models' text, not of the data: they belong to `make test`.
+            arguments = ["build", "--exclude-resource-type", "unit_test"]
+            arguments += ["--full-refresh"] if config.full_refresh else []
             invocation = dbt.cli(arguments, context=context, target_path=target_path(current), raise_on_error=False)
             yield from invocation.stream()
         if (invocation.target_path / "run_results.json").exists():

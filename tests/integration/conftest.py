@@ -14,7 +14,6 @@ import washington_files as real
 from lakes import BuiltLake, gridlake
 from superset_client import RunningCity
 
-from pipelines.demo_city.servers import demo_city
 from pipelines.services import Register
 from warehouse.settings import load_settings
 
@@ -28,22 +27,6 @@ def washington_lake(tmp_path_factory: pytest.TempPathFactory) -> BuiltLake:
     environment = {"GRIDLAKE_CITY": "washington_dc", "GRIDLAKE_HOME": str(home), "GRIDLAKE_DATA": str(real.DATA)}
     gridlake(environment, "run")
     return BuiltLake(load_settings(city="washington_dc", home=home, data=real.DATA), environment)
-
-
-@pytest.fixture(scope="session")
-def served_city(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
-    """The made-up city's source systems, running; its folder and the variables that lead to them."""
-    home = tmp_path_factory.mktemp("demo") / "home"
-    with demo_city(home) as variables:
-        yield home, {"GRIDLAKE_CITY": "demo", "GRIDLAKE_HOME": str(home), **variables}
-
-
-@pytest.fixture(scope="session")
-def demo_lake(served_city: tuple[Path, dict[str, str]]) -> BuiltLake:
-    """The made-up city's lake after its first run."""
-    home, environment = served_city
-    gridlake(environment, "run")
-    return BuiltLake(load_settings(city="demo", home=home, data=Path(environment["GRIDLAKE_DATA"])), environment)
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +58,12 @@ def running_city(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ru
         environment = json.loads(file.read_text())
     port = environment["GRIDLAKE_SUPERSET_PORT"]
     return RunningCity(f"http://127.0.0.1:{port}", Path(environment["GRIDLAKE_HOME"]), environment)
+
+
+@pytest.fixture(scope="session")
+def demo_lake(running_city: RunningCity) -> BuiltLake:
+    """The lake of the running city, after its first run; every test leaves its rows as they are."""
+    return BuiltLake(load_settings(city="demo", home=running_city.home), running_city.environment)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

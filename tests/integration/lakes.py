@@ -17,6 +17,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 GRIDLAKE = Path(sys.executable).with_name("gridlake")
 # How far each model has come is bookkeeping: it tells of the way, not of the result.
 _BOOKKEEPING = {"build_position", "touched_key", "case_touched_day"}
+# Arguments of dbt for what the tests compare: no checks, which write no table.
+MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 
 Fingerprint = dict[str, tuple[int, int]]
 

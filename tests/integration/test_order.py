@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import washington_files as real
-from lakes import Fingerprint, differing, fingerprint
+from lakes import MODELS_ONLY, Fingerprint, differing, fingerprint
 
 from catalog.contract import load_contracts
 from pipelines.build import prepare, run_dbt
@@ -47,7 +47,7 @@ def run(settings: Settings) -> Fingerprint:
             for name in system.dataset_names:
                 assert land(settings, system, name, contracts[name]).refusals == ()
     prepare(settings)
-    run_dbt(settings, ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"])
+    run_dbt(settings, ["build", *MODELS_ONLY])
     return fingerprint(settings)
 
 
