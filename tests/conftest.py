@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -14,8 +17,7 @@ import pytest
 from warehouse.postgres import create_database, local_postgres
 from warehouse.settings import PREFIX, Settings, load_settings
 
-
-# What takes minutes goes first, and what waits for the same city not side by side, so that no worker is idle in the end.
+# What takes minutes goes first, and what waits for the same city not side by side: no worker is idle at the end.
 _FIRST = ("test_superset_access", "test_washington", "test_superset_pages", "test_demo_days", "test_order", "test_up")
 
 
@@ -27,6 +29,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return _FIRST.index(stem) if stem in _FIRST else len(_FIRST) + ("integration" not in item.path.parts)
 
     items.sort(key=place)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the running city after the last worker has ended.
+
+    It stands here, because the process that hands out the tests to xdist's workers reads no other conftest.
+    """
+    factory = getattr(session.config, "_tmp_path_factory", None)
+    if factory is None or hasattr(session.config, "workerinput"):
+        return
+    file = factory.getbasetemp() / "running_city.json"
+    if file.exists():
+        down = [str(Path(sys.executable).with_name("gridlake")), "down"]
+        subprocess.run(
+            down, env={**os.environ, **json.loads(file.read_text())}, cwd=Path(__file__).parents[1], check=True
+        )
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import fcntl
 import json
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -64,16 +63,6 @@ def running_city(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ru
 def demo_lake(running_city: RunningCity) -> BuiltLake:
     """The lake of the running city, after its first run; every test leaves its rows as they are."""
     return BuiltLake(load_settings(city="demo", home=running_city.home), running_city.environment)
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop the running city after the last worker has ended."""
-    factory = getattr(session.config, "_tmp_path_factory", None)
-    if factory is None or hasattr(session.config, "workerinput"):
-        return
-    file = factory.getbasetemp() / "running_city.json"
-    if file.exists():
-        gridlake(json.loads(file.read_text()), "down")
 
 
 def free_port() -> int:
