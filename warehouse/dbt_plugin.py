@@ -14,7 +14,7 @@ from dbt.adapters.duckdb.plugins import BasePlugin
 
 from warehouse.extensions import OFFLINE_CONFIG, load_extensions
 
-# Both catalogue engines are loaded: which one a lake uses is told by a setting, and loading costs 0.1 s.
+# Both catalogue engines are loaded: which one a lake uses is told by a setting.
 EXTENSIONS = ("ducklake", "spatial", "sqlite_scanner", "postgres_scanner")
 
 

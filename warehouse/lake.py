@@ -79,8 +79,7 @@ def open_lake(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB session with the lake attached as `lake`; its temporary files live in the lake's home.
 
-    A session that may write still does so only through `transact`. Opening costs 0.3 s of CPU, because DuckDB
-    checks the signatures of the extensions each time; `spatial` (functions on geometries) costs 0.5 s more.
+    A session that may write still does so only through `transact`. `spatial` loads the functions on geometries.
 
     Raises:
         LakeError: the lake is not there (reading), belongs to another city, or its catalogue is unreachable.

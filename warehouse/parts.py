@@ -39,6 +39,8 @@ def write(
     _create_cut(connection, found, base)
     select = f"SELECT * FROM {_CUT}.{of.source}"
     parts = list(what.stay)
+    # In one transaction: else DuckLake reads its whole catalogue anew for each of the statements.
+    connection.execute("BEGIN")
     for number, span in enumerate(what.spans, 1):
         log.info("%s: part %d of %d (%s from day %d)", of.table, number, len(what.spans), *span[:2])
         _cut(connection, base, condition(of.moment, span))
@@ -46,6 +48,7 @@ def write(
         if part and len(parts) == len(what.stay):
             _check_types(connection, of, select, folder.parent / part.path)
         parts += [part] if part else []
+    connection.execute("COMMIT")
     return sorted(parts, key=lambda part: part.span)
 
 

@@ -17,8 +17,15 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 GRIDLAKE = Path(sys.executable).with_name("gridlake")
 # How far each model has come is bookkeeping: it tells of the way, not of the result.
 _BOOKKEEPING = {"build_position", "touched_key", "case_touched_day"}
-# Arguments of dbt for what the tests compare: no checks, which write no table.
-MODELS_ONLY = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
+# Arguments of dbt for the tables that the tests compare: no checks, which write none, and no marts, which are views.
+MODELS_ONLY = (
+    "--exclude-resource-type",
+    "test",
+    "--exclude-resource-type",
+    "unit_test",
+    "--exclude",
+    "path:models/mart",
+)
 
 Fingerprint = dict[str, tuple[int, int]]
 

@@ -62,11 +62,11 @@ def test_the_language_menu_switches_the_dashboard(browser: Browser, running_city
     watched = Watched(context.new_page(), running_city.address)
     password = (running_city.home / "superset" / "first-password").read_text().strip()
     sign_in(watched.page, running_city.address, "admin", password, "zh")
-    watched.open_dashboard("cases")
-    assert re.search(r"/dashboard/cases/", watched.page.url)
+    watched.open_dashboard("departments")
+    assert re.search(r"/dashboard/departments/", watched.page.url)
     watched.page.goto(f"{running_city.address}/lang/en", referer=watched.page.url)
-    watched.open_dashboard("cases")
-    assert re.search(r"/dashboard/cases-en/", watched.page.url)
+    watched.open_dashboard("departments")
+    assert re.search(r"/dashboard/departments-en/", watched.page.url)
     context.close()
 
 
