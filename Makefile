@@ -31,7 +31,7 @@ demo: $(STAMP) ## Set up, start the made-up city's systems, land, build and chec
 	$(BIN)/gridlake demo
 
 test: $(STAMP) $(SUPERSET_STAMP) browser ## Run the tests
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 browser: ## Install what the tests of pages need: Chromium and Chinese fonts (Debian, as root or by sudo)
 	@tests/integration/install_browser.sh
@@ -43,6 +43,7 @@ lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --processes 1 dbt/models dbt/tests
 	$(BIN)/gridlake contracts check
+	$(BIN)/gridlake dashboards check
 
 bench: $(STAMP) ## Run the benchmarks; each skips with a message where its data is absent
 	@for bench in tests/bench/bench_*.py; do $(BIN)/python $$bench || exit 1; done

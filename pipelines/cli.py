@@ -15,6 +15,7 @@ import typer
 from rich.table import Column, Table
 
 from pipelines.cli_accounts import app as accounts_app
+from pipelines.cli_dashboards import app as dashboards_app
 from pipelines.console import err, out, show_progress, told
 from warehouse.settings import Settings, load_settings
 
@@ -22,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="A city's lak
 contracts_app = typer.Typer(no_args_is_help=True, help="The data contracts.")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
+app.add_typer(dashboards_app, name="dashboards")
 
 
 class Format(StrEnum):

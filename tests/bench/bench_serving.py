@@ -104,10 +104,6 @@ def make(home: Path, size: int) -> None:
     serving_city.build(settings_of(home), size)
 
 
-def one_day(home: Path, size: int) -> None:
-    print(f"  one day: {serving_city.add_day(settings_of(home), size):,} cases written", flush=True)
-
-
 def share_it(home: Path) -> None:
     publish(settings_of(home), share.NAME, share.TABLES, partitioned=share.PARTITIONED, views=share.VIEWS)
 
@@ -165,7 +161,9 @@ def bare(version: Path, folder: Path) -> duckdb.DuckDBPyConnection:
     folder.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(config={"threads": THREADS, "memory_limit": MEMORY})
     connection.execute(f"ATTACH '{version}' AS version (READ_ONLY)")
-    in_parts = {name for (name,) in connection.execute("SELECT table_name FROM version.main._partitioned").fetchall()}
+    in_parts: dict[str, list[str]] = {}
+    for name, part in connection.execute("SELECT table_name, path FROM version.main._part").fetchall():
+        in_parts.setdefault(name, []).append(f"'{version.parent / part}'")
     views = connection.execute(
         "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE database_name = 'version' AND NOT internal "
         "ORDER BY view_oid"
@@ -179,8 +177,7 @@ def bare(version: Path, folder: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("CREATE SCHEMA zh; CREATE SCHEMA en")
     for schema, view, sql in views:
         if view in in_parts and schema == "main":
-            files = version.parent / f"{share.NAME}.parts" / view
-            text = f"SELECT * FROM read_parquet('{files}/*/*.parquet', hive_partitioning = false)"
+            text = f"SELECT * FROM read_parquet([{', '.join(in_parts[view])}], hive_partitioning = false)"
             connection.execute(f"CREATE VIEW main.{view} AS {text}")
         else:
             connection.execute(sql)
@@ -260,10 +257,12 @@ def run(folder: Path, sizes: list[int]) -> int:
             print(f"  made: {measured(make, home, size)}", flush=True)
             print(f"  first publish: {measured(share_it, home)}", flush=True)
             (home / "made").touch()
-        one_day(home, size)
+        written = serving_city.add_day(settings_of(home), size)
+        print(f"  a new day, {written:,} cases of ten days written, publish: {measured(share_it, home)}", flush=True)
+        written = serving_city.change_day(settings_of(home))
         cost = measured(share_it, home)
         published = cost.wall
-        print(f"  publish of one changed day: {cost}", flush=True)
+        print(f"  one changed day, {written:,} cases written, publish: {cost}", flush=True)
         if not queries:
             with superset(home) as city:
                 queries = asked_of(city)

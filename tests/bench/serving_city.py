@@ -188,6 +188,27 @@ def add_day(settings: Settings, size: int) -> int:
     return written
 
 
+def change_day(settings: Settings) -> int:
+    """Something about every case of the newest day changes, and with it the day's figures.
+
+    Returns the number of cases written.
+    """
+    with open_lake(settings) as connection:
+        _city(connection)
+        ((horizon,),) = connection.execute("SELECT as_of + INTERVAL 1 SECOND FROM lake.mart.mart_state").fetchall()
+        day = horizon - timedelta(days=1)
+        of_day = f"reported_at >= TIMESTAMP '{day}' AND reported_at < TIMESTAMP '{horizon}'"
+
+        def work(lake: duckdb.DuckDBPyConnection) -> int:
+            changed = lake.execute(f"UPDATE lake.core.fct_case SET rework_count = rework_count + 1 WHERE {of_day}")
+            ((count,),) = changed.fetchall()
+            return int(count)
+
+        written = transact(connection, settings, work, message="one changed day")
+        _figures(connection, settings, day, 1)
+    return written
+
+
 def _city(connection: duckdb.DuckDBPyConnection) -> None:
     for statement in _CITY.split(";\n"):
         if statement.strip():

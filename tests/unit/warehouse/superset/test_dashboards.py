@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from pipelines.build import ensure_manifest
-from warehouse.settings import PROJECT_ROOT, load_settings
+from pipelines.cli import app
+from warehouse.settings import PROJECT_ROOT, Settings, load_settings
 from warehouse.superset.access import faults as access_faults
 from warehouse.superset.access import read_access
 from warehouse.superset.bundle import Bundle, compile_bundle
-from warehouse.superset.definition import load_dashboards
+from warehouse.superset.definition import DASHBOARDS, load_dashboards
 from warehouse.superset.faults import faults
 
 CITIES = sorted(path.name for path in (PROJECT_ROOT / "pipelines" / "sources").iterdir() if path.is_dir())
@@ -24,8 +26,12 @@ SLUGS = [
 
 
 @pytest.fixture(scope="module", params=CITIES)
-def manifest(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    settings = load_settings(city=request.param, home=tmp_path_factory.mktemp(request.param))
+def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return load_settings(city=request.param, home=tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(scope="module")
+def manifest(settings: Settings) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(ensure_manifest(settings).read_text("utf-8"))
     return found
 
@@ -37,6 +43,21 @@ def bundle(manifest: dict[str, Any]) -> Bundle:
 
 def test_nothing_that_a_dashboard_names_is_missing(manifest: dict[str, Any]) -> None:
     assert [str(fault) for fault in faults(load_dashboards(), manifest)] == []
+
+
+def test_the_command_tells_the_file_the_name_and_the_nearest_that_is_there(
+    settings: Settings, manifest: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (DASHBOARDS / "cases.yml").read_text("utf-8")
+    (tmp_path / "cases.yml").write_text(text.replace("dataset: mart_case_stage", "dataset: mart_case_stages", 1))
+    monkeypatch.setenv("GRIDLAKE_CITY", settings.city)
+    monkeypatch.setenv("GRIDLAKE_HOME", str(settings.home_path))
+    refused = CliRunner().invoke(app, ["dashboards", "check", str(tmp_path)])
+    assert refused.exit_code == 1
+    assert "mart_case_stages" in refused.output
+    assert "mart_case_stage?" in refused.output or "mart_case_stage " in refused.output
+    passed = CliRunner().invoke(app, ["dashboards", "check"])
+    assert (passed.exit_code, passed.output) == (0, "8 dashboards checked, 0 faults\n")
 
 
 def test_every_dashboard_compiles_in_both_languages(bundle: Bundle) -> None:
