@@ -20,6 +20,7 @@ from catalog.contract import load_contracts
 from pipelines.landing.tables import ensure_tables
 from warehouse.errors import GridLakeError
 from warehouse.lake import attachment, open_lake, transact
+from warehouse.layout import tables
 from warehouse.settings import PROJECT_ROOT, Settings
 
 DBT_PROJECT = PROJECT_ROOT / "dbt"
@@ -119,12 +120,8 @@ def prepare(settings: Settings) -> None:
     """Create the tables of every contract of the city, so that models find also what nobody has delivered yet."""
     contracts = load_contracts(settings.city)
     with open_lake(settings, spatial=False) as connection:
-        present = set(
-            connection.execute(
-                "SELECT schema_name || '.' || table_name FROM duckdb_tables() WHERE database_name = 'lake'"
-            ).fetchall()
-        )
-        missing = [c for c in contracts.values() if not {(f"raw.{c.name}",), (f"quarantine.{c.name}",)} <= present]
+        present = tables(connection)
+        missing = [c for c in contracts.values() if not {("raw", c.name), ("quarantine", c.name)} <= present]
 
         def create(lake: duckdb.DuckDBPyConnection) -> None:
             for contract in missing:

@@ -9,10 +9,11 @@ from catalog.contract import load_contracts
 from pipelines.build import built_state, current_state
 from quality.results import CheckResult, latest
 from warehouse.lake import open_lake
+from warehouse.layout import tables
 from warehouse.settings import Settings
 
 # How far each model has come; of no use to people.
-_BOOKKEEPING = "'build_position', 'touched_key', 'case_touched_day'"
+_BOOKKEEPING = {"build_position", "touched_key", "case_touched_day"}
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,11 @@ def status(settings: Settings) -> Status:
                 " FROM lake.ops.load GROUP BY dataset"
             ).fetchall()
         }
-        names = lake.execute(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake'"
-            f" AND schema_name IN ('core', 'indicator') AND table_name NOT IN ({_BOOKKEEPING}) ORDER BY ALL"
-        ).fetchall()
-        tables = []
-        for schema, name in names:
-            ((count,),) = lake.execute(f'SELECT count(*) FROM lake.{schema}."{name}"').fetchall()
-            tables.append((f"{schema}.{name}", int(count)))
+        built = []
+        for schema, name in sorted(tables(lake)):
+            if schema in ("core", "indicator") and name not in _BOOKKEEPING:
+                ((count,),) = lake.execute(f'SELECT count(*) FROM lake.{schema}."{name}"').fetchall()
+                built.append((f"{schema}.{name}", int(count)))
         is_due = built_state(lake) != current_state(lake)
     datasets = []
     for contract in load_contracts(settings.city).values():
@@ -69,4 +67,4 @@ def status(settings: Settings) -> Status:
             DatasetStatus(contract.name, title, int(deliveries), int(read), int(accepted), int(quarantined), loaded_at)
         )
     failing = tuple(result for result in latest(settings) if not result.is_passed)
-    return Status(tuple(datasets), tuple(tables), is_due, failing)
+    return Status(tuple(datasets), tuple(built), is_due, failing)

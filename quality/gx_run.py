@@ -18,6 +18,7 @@ from quality.results import MAX_FAILED_KEYS, CheckResult, key_texts, position, w
 from quality.suites import Expectation, Suite
 from warehouse.identifiers import checked, quoted
 from warehouse.lake import open_lake
+from warehouse.layout import tables
 from warehouse.settings import Settings
 
 # Read at import: nothing may call home.
@@ -54,11 +55,7 @@ def run(settings: Settings, suites: Sequence[Suite]) -> list[CheckResult]:
 
 def _run_suite(session: duckdb.DuckDBPyConnection, source: Any, suite: Suite, at: int) -> list[CheckResult]:
     table = f"lake.{checked(suite.layer)}.{checked(suite.table)}"
-    present = session.execute(
-        "SELECT 1 FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = ? AND table_name = ?",
-        [suite.layer, suite.table],
-    ).fetchall()
-    if not present:
+    if (suite.layer, suite.table) not in tables(session):
         missing = Expectation("table_exists", "no_rows")
         return [_result(suite, missing, at, is_passed=False, message=f"there is no table {suite.name}")]
     if not suite.expectations:

@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.lake import lake_exists, open_lake, transact
+from warehouse.layout import tables
 from warehouse.settings import Settings
 
 MAX_FAILED_KEYS = 20
@@ -166,11 +167,7 @@ def _changed(results: Sequence[CheckResult], last: dict[str, CheckResult]) -> li
 
 
 def _last(connection: duckdb.DuckDBPyConnection) -> dict[str, CheckResult]:
-    present = connection.execute(
-        "SELECT 1 FROM duckdb_tables()"
-        " WHERE database_name = 'lake' AND schema_name = 'ops' AND table_name = 'quality_result'"
-    ).fetchall()
-    if not present:
+    if ("ops", "quality_result") not in tables(connection):
         return {}
     # Results of one call share their time; among them the higher position is the newer.
     rows = connection.execute(

@@ -40,10 +40,20 @@ _OPS_TABLES = {
 
 def has_layout(connection: duckdb.DuckDBPyConnection) -> bool:
     """Whether every `ops` table is there."""
-    present = connection.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake' AND schema_name = 'ops'"
+    return tables(connection) >= {("ops", table) for table in _OPS_TABLES}
+
+
+def tables(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Schema and name of every committed table of the lake.
+
+    Asked of the catalogue itself: `duckdb_tables()` also looks up the size of each, 40 times slower.
+    """
+    rows = connection.execute(
+        "SELECT schema_name, table_name FROM __ducklake_metadata_lake.ducklake_table AS t "
+        "JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id) "
+        "WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL"
     ).fetchall()
-    return {name for (name,) in present} >= set(_OPS_TABLES)
+    return set(rows)
 
 
 def ensure_layout(connection: duckdb.DuckDBPyConnection, city: str) -> None:

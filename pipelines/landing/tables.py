@@ -9,7 +9,7 @@ from __future__ import annotations
 import duckdb
 
 from catalog.contract import Contract, ContractError
-from warehouse.identifiers import checked, literal, quoted
+from warehouse.identifiers import checked, quoted
 
 # Columns that landing adds to the contract's fields in `raw`.
 RAW_COLUMNS = (
@@ -64,11 +64,11 @@ def _ensure(
 
 def column_types(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> dict[str, str]:
     """Column types of a lake table by column name; empty where there is no such table."""
-    rows = connection.execute(
-        "SELECT column_name, data_type FROM duckdb_columns()"
-        f" WHERE database_name = 'lake' AND schema_name = {literal(schema)} AND table_name = {literal(name)}"
-    ).fetchall()
-    return dict(rows)
+    try:
+        rows = connection.execute(f"DESCRIBE lake.{quoted(schema)}.{quoted(name)}").fetchall()
+    except duckdb.CatalogException:
+        return {}
+    return {column: kind for column, kind, *_ in rows}
 
 
 def _canonical(connection: duckdb.DuckDBPyConnection, kind: str) -> str:

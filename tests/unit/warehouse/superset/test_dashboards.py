@@ -54,7 +54,7 @@ def test_the_command_tells_the_file_the_name_and_the_nearest_that_is_there(
     monkeypatch.setenv("GRIDLAKE_HOME", str(settings.home_path))
     refused = CliRunner().invoke(app, ["dashboards", "check", str(tmp_path)])
     assert refused.exit_code == 1
-    assert "cases > reported: there is no data set mart_case_stages. Fix: use mart_case_stage\n" in refused.output
+    assert "cases > filter month: there is no data set mart_case_stages. Fix: use mart_case_stage\n" in refused.output
     passed = CliRunner().invoke(app, ["dashboards", "check"])
     assert (passed.exit_code, passed.output) == (0, "8 dashboards checked, 0 faults\n")
 
