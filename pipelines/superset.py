@@ -63,6 +63,8 @@ def service(settings: Settings) -> Service:
         str(ENVIRONMENT / "bin" / "gunicorn"),
         *("--worker-class", "gthread", "--workers", str(settings.superset_workers), "--threads", "8"),
         *("--timeout", "120", "--graceful-timeout", "10", "--bind", address, "--worker-tmp-dir", _shared_memory()),
+        # A page's connection stays open between its requests; gunicorn's own two seconds end it under a slow client.
+        *("--keep-alive", "75"),
         "superset.app:create_app()",
     ]
     health = f"http://127.0.0.1:{settings.superset_port}/health"

@@ -52,6 +52,7 @@ def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(tmp_path: Path) -> N
     )
     query += " {... on Repository {jobs {name}} ... on PythonError {message}}}"
     answer = httpx.post(f"http://127.0.0.1:{port}/graphql", json={"query": query}, timeout=60).json()
+    assert "jobs" in answer["data"]["repositoryOrError"], answer
     assert {"land_dc_311", "build", "upkeep"} <= {job["name"] for job in answer["data"]["repositoryOrError"]["jobs"]}
     assert len(processes_of(home)) >= 3
     process.send_signal(signal.SIGTERM)
