@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pipelines.build import ensure_manifest
-from pipelines.run import dagster_home
+from pipelines.run import dagster_home, dagster_instance
 from pipelines.services import (
     Register,
     Service,
@@ -60,6 +60,9 @@ def up(settings: Settings, *, with_superset: bool = True) -> None:
         if with_superset:
             services.append(_superset(settings, stop))
         ensure_manifest(settings)
+        # Dagster's own tables are made here: its pages and its daemon, started together, would both make them.
+        with dagster_instance(settings):
+            pass
         log.info("starting %s", ", ".join(service.name for service in services))
         processes = {s.name: stack.enter_context(running(s, register, logs)) for s in services}
         for service in services:
