@@ -73,7 +73,8 @@ def list_accounts() -> None:
 
 
 def _superset_roles(role: AccountRole, units: list[str]) -> list[str]:
-    from warehouse.superset.access import MARK, unit_role
+    from warehouse.superset.access import unit_role
+    from warehouse.superset.ids import MARK
 
     if (role is AccountRole.department) != bool(units):
         raise SettingsError(

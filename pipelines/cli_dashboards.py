@@ -29,7 +29,7 @@ def check(
     from pipelines.build import ensure_manifest
     from warehouse.superset.access import faults as access_faults
     from warehouse.superset.access import read_access
-    from warehouse.superset.bundle import compile_bundle
+    from warehouse.superset.bundle import asked
     from warehouse.superset.definition import DASHBOARDS, load_dashboards
     from warehouse.superset.faults import faults
 
@@ -38,7 +38,7 @@ def check(
         dashboards = load_dashboards(folder or DASHBOARDS)
         found = [str(fault) for fault in faults(dashboards, manifest)]
         if folder is None and not found:
-            found = access_faults(read_access(), compile_bundle(manifest, dashboards).shown)
+            found = access_faults(read_access(), {each.slug: asked(each) for each in dashboards})
     for fault in found:
         out.print(fault, style="red", markup=False, soft_wrap=True)
     out.print(f"{len(dashboards)} dashboards checked, {len(found)} faults")

@@ -23,10 +23,11 @@ from pipelines.build import ensure_manifest
 from pipelines.services import Service
 from warehouse.errors import GridLakeError
 from warehouse.publish import current, serving_folder
+from warehouse.secret_files import write_secret
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.superset.access import Unit, compile_access, read_access
 from warehouse.superset.bundle import compile_bundle
-from warehouse.superset.server.options import Options, write_secret
+from warehouse.superset.server.options import Options
 
 ENVIRONMENT = PROJECT_ROOT / ".venv-superset"
 SERVING_NAME = "city"

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pipelines.build import ensure_manifest
-from pipelines.run import dagster_home, dagster_instance
+from pipelines.run import dagster_instance
 from pipelines.services import (
     Register,
     Service,
@@ -51,7 +51,6 @@ def up(settings: Settings, *, with_superset: bool = True) -> None:
             refuse_taken_port(settings.superset_port, "GRIDLAKE_SUPERSET_PORT")
         os.environ["GRIDLAKE_CITY"] = settings.city
         os.environ["GRIDLAKE_HOME"] = str(settings.home_path)
-        os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
         if settings.city == "demo":
             from pipelines.demo_city.servers import demo_city
 

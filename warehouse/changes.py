@@ -39,6 +39,11 @@ class Relation:
     text: str = ""
     aliases: str = ""
 
+    @property
+    def quoted(self) -> str:
+        """Schema and name, quoted."""
+        return ".".join(map(quoted, self.name))
+
 
 Relations = Mapping[Name, Relation]
 
@@ -132,7 +137,7 @@ class History:
         """
         if not self._is_complete or not self._has_start:
             return None
-        of = f"SELECT {month_of(quoted(column))} AS month FROM lake.{table.name[0]}.{quoted(table.name[1])}"
+        of = f"SELECT {month_of(quoted(column))} AS month FROM lake.{table.quoted}"
         try:
             rows = self._connection.execute(
                 f"{of} AT (VERSION => {self._since:d}) UNION ALL {of} AT (VERSION => {self._until:d})"
@@ -154,7 +159,7 @@ class History:
         if not told:
             return frozenset()
         of = f"'lake', {literal(table.name[0])}, {literal(table.name[1])}, {self._since + 1:d}, {self._until:d}"
-        name, column = f"lake.{table.name[0]}.{quoted(table.name[1])}", quoted(moment)
+        name, column = f"lake.{table.quoted}", quoted(moment)
         try:
             rows = self._connection.execute(
                 f"SELECT snapshot_id, {month_of('moment')}, coalesce(day(moment), 0), sum(change) FROM ("

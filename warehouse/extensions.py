@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from warehouse.errors import LakeError
+from warehouse.identifiers import literal
 
 # DuckDB would otherwise try the network for an extension that it misses.
 OFFLINE_CONFIG: dict[str, str | bool | int | float | list[str]] = {
@@ -44,7 +45,7 @@ def extension_path(name: str) -> Path:
 def load_extensions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
     """LOAD each extension by path into an open connection; lakes attached to it later keep no rows inlined."""
     for name in names:
-        connection.execute(f"LOAD '{str(extension_path(name)).replace(chr(39), chr(39) * 2)}'")
+        connection.execute(f"LOAD {literal(str(extension_path(name)))}")
         if name == "ducklake":
             # DuckLake keeps few rows in the catalogue instead of a file. Moving them out later (a flush) makes a
             # query that runs at that moment on a SQLite catalogue silently miss them, and on PostgreSQL may fail

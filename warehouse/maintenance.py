@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 
+from warehouse import layout
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal
 from warehouse.lake import open_lake, transact, without_secrets
@@ -100,9 +101,7 @@ def _refuse_short(name: str, value: timedelta) -> None:
 
 
 def _tables(connection: duckdb.DuckDBPyConnection, wanted: Collection[str] | None) -> list[tuple[str, str]]:
-    rows = connection.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
-    ).fetchall()
+    rows = sorted(layout.tables(connection))
     if wanted is None:
         return rows
     known = {f"{schema}.{table}": (schema, table) for schema, table in rows}

@@ -88,21 +88,17 @@ def _create_cut(connection: duckdb.DuckDBPyConnection, found: Mapping[Name, Rela
         done.add(relation.name)
         for name in lake_references(connection, relation.text) if relation.text else ():
             add(found[name])
-        text = relation.text.replace(CATALOG, _CUT) or f"SELECT * FROM lake.{_named(relation)}"
+        text = relation.text.replace(CATALOG, _CUT) or f"SELECT * FROM lake.{relation.quoted}"
         aliases = f" ({relation.aliases})" if relation.aliases else ""
-        connection.execute(f"CREATE VIEW {_CUT}.{_named(relation)}{aliases} AS {text}")
+        connection.execute(f"CREATE VIEW {_CUT}.{relation.quoted}{aliases} AS {text}")
 
     for relation in found.values():
         add(relation)
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, base: Relation, condition: str) -> None:
-    name = _named(base)
+    name = base.quoted
     connection.execute(f"CREATE OR REPLACE VIEW {_CUT}.{name} AS SELECT * FROM lake.{name} WHERE {condition}")
-
-
-def _named(relation: Relation) -> str:
-    return ".".join(map(quoted, relation.name))
 
 
 def _write_part(

@@ -1,6 +1,6 @@
 """Opening a version of a serving file so that nothing but its tables can be reached through it.
 
-Needs only the standard library and DuckDB, and imports nothing of the project, because Superset's environment uses
+Needs only the standard library and DuckDB, also in what it imports of the project, because Superset's environment uses
 it too. Publishing is in `publish`.
 """
 
@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import duckdb
+
+from warehouse.identifiers import literal
+from warehouse.statements import FORBIDDEN_FUNCTIONS, nodes
 
 _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": "false",
@@ -23,11 +24,6 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
 # 1.5.5) ends the whole process; a deny list would miss what the next release adds.
 _TABLE_FUNCTIONS = frozenset(("range", "generate_series", "unnest", "json_each", "json_tree"))
 _CATALOGUE_FUNCTIONS = re.compile(r"duckdb_(columns|constraints|databases|schemas|tables|types|views)")
-# Scalar functions compute from their arguments, except these: they plan a hidden statement, write, or hold the
-# session up.
-_FORBIDDEN_FUNCTIONS = frozenset(
-    ("json_serialize_plan", "write_log", "nextval", "currval", "setseed", "sleep_ms", "pg_sleep")
-)
 # A name that is none of a table: DuckDB would take it for a file.
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*")
 
@@ -64,16 +60,16 @@ def open_version(path: Path, *, threads: int, memory: str, spill: Path | None = 
             own_spill = str(spill / f"{path.stem}-{secrets.token_hex(8)}")
             spill.mkdir(parents=True, exist_ok=True)
         for setting, value in {
-            "memory_limit": _literal(memory),
+            "memory_limit": literal(memory),
             "threads": f"{threads:d}",
-            "temp_directory": _literal(own_spill),
+            "temp_directory": literal(own_spill),
             "TimeZone": "'UTC'",
             # A part never changes, so what was read of it need not be checked again.
             "parquet_metadata_cache": "true",
             "validate_external_file_cache": "'NO_VALIDATION'",
             # Else `FROM name` finds a Python variable of the calling code.
             "python_enable_replacements": "false",
-            "allowed_paths": f"[{', '.join(map(_literal, parts))}]",
+            "allowed_paths": f"[{', '.join(map(literal, parts))}]",
             "enable_external_access": "false",
             "lock_configuration": "true",
         }.items():
@@ -101,34 +97,18 @@ def refuse_unless_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> No
         # EXPLAIN neither: EXPLAIN ANALYZE runs what it explains, also a COPY.
         raise duckdb.PermissionException(f"only one SELECT is allowed here, not {', '.join(kinds) or 'nothing'}")
     # Quoted, not bound: the first bound value in a process makes DuckDB import pandas.
-    asked = f"SELECT json_serialize_sql({_literal(statements[0].query)})"
+    asked = f"SELECT json_serialize_sql({literal(statements[0].query)})"
     ((text,),) = connection.cursor().execute(asked).fetchall()
     tree = json.loads(text)
     if tree["error"]:
         raise duckdb.PermissionException("only SELECT is allowed here")
-    for node in _nodes(tree):
+    for node in nodes(tree):
         kind = node.get("type")
         if kind == "TABLE_FUNCTION":
             name = str(node["function"].get("function_name", "")).lower()
             if name not in _TABLE_FUNCTIONS and not _CATALOGUE_FUNCTIONS.fullmatch(name):
                 raise duckdb.PermissionException(f"the table function {name} is not allowed here")
-        elif kind == "FUNCTION" and str(node.get("function_name", "")).lower() in _FORBIDDEN_FUNCTIONS:
+        elif kind == "FUNCTION" and str(node.get("function_name", "")).lower() in FORBIDDEN_FUNCTIONS:
             raise duckdb.PermissionException(f"the function {node['function_name']} is not allowed here")
         elif kind == "BASE_TABLE" and not _TABLE.fullmatch(str(node.get("table_name"))):
             raise duckdb.PermissionException(f"{node.get('table_name')} is not a table")
-
-
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    # A stack instead of recursion: a long chain of operators nests deeper than Python's limit.
-    waiting = [tree]
-    while waiting:
-        item = waiting.pop()
-        if isinstance(item, dict):
-            yield item
-            waiting.extend(item.values())
-        elif isinstance(item, list):
-            waiting.extend(item)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

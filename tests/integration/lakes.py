@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse.lake import open_lake
+from warehouse.layout import tables
 from warehouse.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -63,11 +64,8 @@ def gridlake(environment: Mapping[str, str], *arguments: str) -> str:
 def fingerprint(settings: Settings, schemas: tuple[str, ...] = ("core", "indicator", "mart")) -> Fingerprint:
     """Rows and an order-free hash over all rows and columns of every table."""
     with open_lake(settings, read_only=True) as connection:
-        names = connection.execute(
-            "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'lake' ORDER BY ALL"
-        ).fetchall()
         found: Fingerprint = {}
-        for schema, table in names:
+        for schema, table in sorted(tables(connection)):
             if schema in schemas and table not in _BOOKKEEPING:
                 rows_hash = "coalesce(sum(CAST(hash(CAST(t AS VARCHAR)) AS HUGEINT)), 0)"
                 ((count, total),) = connection.execute(

@@ -11,7 +11,8 @@ from superset_client import RunningCity, Superset
 from pipelines.superset import accounts
 from warehouse.publish import current
 from warehouse.settings import Settings, load_settings
-from warehouse.superset.access import MARK, read_access, unit_role
+from warehouse.superset.access import read_access, unit_role
+from warehouse.superset.ids import MARK
 
 ROWS = {"expressionType": "SQL", "sqlExpression": "count(*)", "label": "rows"}
 ACCESS = read_access()

@@ -9,7 +9,7 @@ from superset_client import RunningCity, Superset
 
 from pipelines.superset import accounts
 from warehouse.settings import load_settings
-from warehouse.superset.access import MARK
+from warehouse.superset.ids import MARK
 
 
 @pytest.fixture(scope="module")

@@ -17,12 +17,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from warehouse.errors import GridLakeError
 from warehouse.identifiers import literal
+from warehouse.superset.definition import LANGUAGES
+from warehouse.superset.ids import GUEST_ROLE, MARK, PUBLIC_SLUG, dashboard_slug
 
 ACCESS_FILE = Path(__file__).with_name("access.yml")
-MARK = "gridlake "
-LANGUAGES = {"zh": "", "en": "-en"}
-PUBLIC_SLUG = "public-index"
-GUEST_ROLE = MARK + "guest"
 ANONYMOUS_ROLE = "Public"
 ALL_UNITS = "*"
 _EMBEDDED = uuid.uuid5(uuid.NAMESPACE_URL, "https://gridlake.example/superset/embedded")
@@ -133,13 +131,13 @@ def compile_access(
         ],
         "rows": [*_denials(rules, roles), *_own_rows(rules, units)],
         "dashboards": {
-            slug + suffix: [name for role in access.dashboards.get(slug, ()) for name in roles[role]]
+            dashboard_slug(slug, language): [name for role in access.dashboards.get(slug, ()) for name in roles[role]]
             for slug in slugs
-            for suffix in LANGUAGES.values()
+            for language in LANGUAGES
         },
         "embedded": {
-            PUBLIC_SLUG + suffix: str(uuid.uuid5(_EMBEDDED, PUBLIC_SLUG + suffix))
-            for suffix in LANGUAGES.values()
+            slug: str(uuid.uuid5(_EMBEDDED, slug))
+            for slug in (dashboard_slug(PUBLIC_SLUG, language) for language in LANGUAGES)
             if PUBLIC_SLUG in slugs
         },
     }

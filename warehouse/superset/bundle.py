@@ -97,11 +97,12 @@ def compile_bundle(manifest: Mapping[str, Any], dashboards: Iterable[Dashboard] 
     return Bundle(
         files={path: _text(content) for path, content in sorted(files.items())},
         datasets=tuple(models),
-        shown={definition.slug: _asked(definition) for definition in definitions},
+        shown={definition.slug: asked(definition) for definition in definitions},
     )
 
 
-def _asked(dashboard: Dashboard) -> tuple[str, ...]:
+def asked(dashboard: Dashboard) -> tuple[str, ...]:
+    """The data sets that a dashboard's charts and filters ask."""
     charts = {chart.dataset for chart in with_stand(dashboard).charts}
     return tuple(sorted(charts | {filter_.dataset for filter_ in dashboard.filters}))
 
@@ -264,7 +265,7 @@ def _label_colours(dashboard: Dashboard, language: Language, models: Mapping[str
     for chart in dashboard.charts:
         for metric, word in chart.options.get("colours", {}).items():
             found[label(models[chart.dataset], metric, language)] = BY_WORD[word]
-    for model in (models[name] for name in _asked(dashboard)):
+    for model in (models[name] for name in asked(dashboard)):
         things: list[Column | Metric] = [*model.columns.values(), *model.metrics.values()]
         for thing in things:
             if thing.label.in_(language) in found:

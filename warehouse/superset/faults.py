@@ -15,7 +15,7 @@ import duckdb
 
 from warehouse.identifiers import quoted
 from warehouse.superset.charts import KINDS, Kind, named_by_options
-from warehouse.superset.definition import Chart, Dashboard, DashboardError, Filter, Start, Where, nearest
+from warehouse.superset.definition import Chart, Dashboard, DashboardError, Filter, Start, nearest
 from warehouse.superset.filters import reached
 from warehouse.superset.layout import COLUMNS
 from warehouse.superset.legend import with_legends
@@ -131,7 +131,7 @@ def _of_chart(dashboard: Dashboard, chart: Chart, models: Mapping[str, Model]) -
             yield Fault(place, f"has no metric {metric}", _nearest_or_none(metric, model.metrics))
     columns = [*([chart.x] if chart.x else []), *chart.dimensions]
     yield from _unknown_columns(place, columns, model)
-    yield from _unknown_columns(place, _names(chart.where), model)
+    yield from _unknown_columns(place, chart.where, model)
     known = (*model.columns, *model.metrics)
     if chart.sort is not None and chart.sort.removeprefix("-") not in known:
         name = chart.sort.removeprefix("-")
@@ -160,7 +160,7 @@ def _of_filter(dashboard: Dashboard, filter_: Filter, models: Mapping[str, Model
     if dashboard.public and filter_.dataset not in PUBLIC_DATASETS:
         yield Fault(where, f"a public dashboard asks {filter_.dataset}", "use mart_public_index")
     place = f"{where} > {filter_.dataset}"
-    yield from _unknown_columns(place, [filter_.column, *_names(filter_.where)], model)
+    yield from _unknown_columns(place, [filter_.column, *filter_.where], model)
     keys = [chart.key for chart in dashboard.charts]
     for key in (*filter_.only, *filter_.except_):
         if key not in keys:
@@ -214,10 +214,6 @@ def _unknown_columns(place: str, names: Iterable[str], model: Model) -> Iterator
     for name in names:
         if name not in model.columns:
             yield Fault(place, f"has no column {name}", _nearest_or_none(name, model.columns))
-
-
-def _names(where: Where) -> list[str]:
-    return list(where)
 
 
 def _nearest_or_none(name: str, known: Iterable[str]) -> str:

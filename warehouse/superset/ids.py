@@ -1,12 +1,22 @@
-"""Names that Superset keeps things by: uuids that never change for the same thing, and file names of the bundle."""
+"""Names that Superset keeps things by: uuids that never change for the same thing, addresses, marks.
+
+Both sides use them: the bundle is made in our environment and taken in by Superset's.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
-from warehouse.superset.definition import Language
+if TYPE_CHECKING:
+    from warehouse.superset.definition import Language
 
 DATABASE = "gridlake"
+# Roles and row rules that start with it are ours, and are removed when no rule names them any more.
+MARK = "gridlake "
+GUEST_ROLE = MARK + "guest"
+PUBLIC_SLUG = "public-index"
+ENGLISH_SUFFIX = "-en"
 # uuid5(NAMESPACE_URL, "gridlake/superset"): a city that installs twice gets the same ids.
 _NAMESPACE = UUID("96d47163-6c24-5031-8db8-1268e33c7496")
 
@@ -33,7 +43,7 @@ def dashboard_id(slug: str, language: Language) -> str:
 
 def dashboard_slug(slug: str, language: Language) -> str:
     """The end of a dashboard's address: the plain slug is the Chinese one."""
-    return slug if language == "zh" else f"{slug}-{language}"
+    return slug if language == "zh" else slug + ENGLISH_SUFFIX
 
 
 def _made(*parts: str) -> str:

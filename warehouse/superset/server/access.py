@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-MARK = "gridlake "
+from warehouse.superset.ids import MARK
 
 
 def remove_obsolete(assets: Mapping[str, str]) -> None:
@@ -99,7 +99,6 @@ def _roles(roles: Iterable[Mapping[str, Any]], datasets: Mapping[str, Any]) -> N
         if role.name.startswith(MARK) and role.name not in kept:
             # Accounts lose it with the role; without another one they see nothing.
             security_manager.session.delete(role)
-    # Nobody who has not come in sees more than the sign-in page, unless a rule says so.
 
 
 def _row_rules(rules: Iterable[Mapping[str, Any]], datasets: Mapping[str, Any]) -> None:

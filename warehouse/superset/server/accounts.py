@@ -11,7 +11,8 @@ import secrets
 import sys
 from typing import Any
 
-from warehouse.superset.server.options import Options, write_secret
+from warehouse.secret_files import write_secret
+from warehouse.superset.server.options import Options
 
 
 def main() -> None:

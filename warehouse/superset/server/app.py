@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, g, has_request_context, jsonify, redirect, request, session
 
+from warehouse.superset.ids import ENGLISH_SUFFIX
 from warehouse.superset.server.options import Options
 from warehouse.superset.server.versions import (
     HEADER,
@@ -20,7 +21,6 @@ from warehouse.superset.server.versions import (
     with_token,
 )
 
-ENGLISH_SUFFIX = "-en"
 _CHARTS = re.compile(r"/api/v1/dashboard/[^/]+/charts/?")
 # Layers of a map come by Superset's older address.
 _LAYERS = "/superset/explore_json/"

@@ -13,9 +13,10 @@ from superset.config import DISALLOWED_SQL_FUNCTIONS as _DISALLOWED
 from superset.config import THEME_DARK as _DARK
 from superset.config import THEME_DEFAULT as _LIGHT
 
-from warehouse.superset import colours
+from warehouse.secret_files import secret
+from warehouse.superset import colours, ids
 from warehouse.superset.server.connection import TELLING_FUNCTIONS, Instances, mutator
-from warehouse.superset.server.options import Options, secret
+from warehouse.superset.server.options import Options
 
 _options = Options.from_environment()
 _options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -90,7 +91,7 @@ FEATURE_FLAGS = {
 
 # ---- who comes in
 AUTH_USER_REGISTRATION = False
-GUEST_ROLE_NAME = "gridlake guest"
+GUEST_ROLE_NAME = ids.GUEST_ROLE
 GUEST_TOKEN_JWT_SECRET = secret(_options.guest_secret_file)
 GUEST_TOKEN_JWT_EXP_SECONDS = 300
 GUEST_TOKEN_JWT_AUDIENCE = "gridlake"  # noqa: S105  not a secret

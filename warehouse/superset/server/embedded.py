@@ -6,11 +6,15 @@ five minutes, and is handed to anybody who asks, because what it opens is publis
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template_string, request
 
-PUBLIC_SLUG = "public-index"
+from warehouse.superset.ids import PUBLIC_SLUG, dashboard_slug
+
+if TYPE_CHECKING:
+    from warehouse.superset.definition import Language
+
 blueprint = Blueprint("gridlake_embedded", __name__, url_prefix="/gridlake/embedded")
 
 # The page speaks the protocol of Superset's embedding kit: a message port is handed to the frame, the token follows
@@ -85,15 +89,15 @@ def token() -> Response:
     return answer
 
 
-def _language() -> str:
+def _language() -> Language:
     return "en" if request.args.get("language") == "en" else "zh"
 
 
-def _embedded_id(language: str) -> str:
+def _embedded_id(language: Language) -> str:
     from superset import db
     from superset.models.dashboard import Dashboard
 
-    slug = PUBLIC_SLUG if language == "zh" else f"{PUBLIC_SLUG}-en"
+    slug = dashboard_slug(PUBLIC_SLUG, language)
     found: Any = db.session.query(Dashboard).filter_by(slug=slug).one_or_none()
     if found is None or not found.embedded:
         abort(404)

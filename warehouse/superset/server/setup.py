@@ -19,7 +19,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from warehouse.superset.server.options import Options, write_secret
+from warehouse.secret_files import write_secret
+from warehouse.superset.server.options import Options
 
 FIRST_ACCOUNT = "admin"
 log = logging.getLogger("gridlake.superset")
@@ -120,7 +121,7 @@ def _any_admin(security_manager: Any) -> Any:
     for user in security_manager.get_all_users():
         if any(role.name == "Admin" for role in user.roles):
             return user
-    raise RuntimeError("no account has the role Admin; give it to one with `gridlake superset user`")
+    raise RuntimeError("no account has the role Admin; give it to one with `gridlake accounts set <name> --role admin`")
 
 
 def main() -> None:

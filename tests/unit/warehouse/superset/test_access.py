@@ -9,7 +9,6 @@ import yaml
 
 from warehouse.superset.access import (
     ANONYMOUS_ROLE,
-    GUEST_ROLE,
     Access,
     AccessError,
     Unit,
@@ -18,6 +17,7 @@ from warehouse.superset.access import (
     read_access,
     unit_role,
 )
+from warehouse.superset.ids import GUEST_ROLE
 
 UNITS = [
     Unit("bureau", "城管局", None),

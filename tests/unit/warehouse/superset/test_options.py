@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.superset.server.options import Options, secret, write_secret
+from warehouse.secret_files import secret, write_secret
+from warehouse.superset.server.options import Options
 
 
 def test_options_arrive_as_they_were_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
