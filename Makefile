@@ -45,7 +45,7 @@ lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/gridlake contracts check
 	$(BIN)/gridlake dashboards check
 
-bench: $(STAMP) ## Run the benchmarks; each skips with a message where its data is absent
+bench: $(STAMP) $(SUPERSET_STAMP) browser ## Run the benchmarks; each skips with a message where its data is absent
 	@for bench in tests/bench/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 chaos: $(STAMP) ## Kill landing and building at random moments, then compare with an undisturbed run

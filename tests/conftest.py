@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -9,11 +10,12 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from pipelines.build import ensure_manifest
 from warehouse.postgres import create_database, local_postgres
 from warehouse.settings import PREFIX, Settings, load_settings
 
@@ -52,6 +54,27 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(PREFIX):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder of the test run that all its workers share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def models_home(shared_folder: Path) -> Callable[[str], Path]:
+    """The home of a city that holds dbt's manifest and no lake; parsed once for all workers. Only for reading."""
+
+    def parsed(city: str) -> Path:
+        home = shared_folder / f"models_{city}"
+        with (shared_folder / f"models_{city}.lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            ensure_manifest(load_settings(city=city, home=home))
+        return home
+
+    return parsed
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ stay for the next time.
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import resource
 import shutil
@@ -146,9 +147,7 @@ def _title(session: Superset, titles: dict[int, str], chart_id: int) -> str:
 
 def _sql_of(session: Superset, asked: recording.Asked) -> list[str]:
     if asked.address == recording.LAYER:
-        answer = session.client.post(
-            f"{recording.LAYER}?query=true", data={"form_data": recording.json.dumps(asked.body)}
-        )
+        answer = session.client.post(f"{recording.LAYER}?query=true", data={"form_data": json.dumps(asked.body)})
         answer.raise_for_status()
         return [str(answer.json()["query"])] if answer.json().get("query") else []
     answer = session.client.post(recording.CHART_DATA, json={**asked.body, "result_type": "query"})

@@ -35,17 +35,16 @@ def environment(city: str, home: Path) -> dict[str, str]:
     return {**clean, "GRIDLAKE_CITY": city, "GRIDLAKE_HOME": str(home)}
 
 
-def asset_graph(city: str) -> str:
-    """The graph as Dagster sees it now; dbt's manifest is made in a folder of its own."""
-    with tempfile.TemporaryDirectory() as home:
-        done = subprocess.run(
-            [sys.executable, "-c", _PRINT],
-            env=environment(city, Path(home)),
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+def asset_graph(city: str, home: Path) -> str:
+    """The graph as Dagster sees it now; dbt's manifest is looked up, or made, in the home."""
+    done = subprocess.run(
+        [sys.executable, "-c", _PRINT],
+        env=environment(city, home),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if done.returncode:
         raise RuntimeError(done.stderr[-4000:])
     return done.stdout
@@ -53,5 +52,6 @@ def asset_graph(city: str) -> str:
 
 if __name__ == "__main__":
     for name in CITIES:
-        snapshot(name).write_text(asset_graph(name), encoding="utf-8")
+        with tempfile.TemporaryDirectory() as folder:
+            snapshot(name).write_text(asset_graph(name, Path(folder)), encoding="utf-8")
         sys.stdout.write(f"{snapshot(name).relative_to(ROOT)} written\n")

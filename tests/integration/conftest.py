@@ -29,7 +29,7 @@ def washington_lake(tmp_path_factory: pytest.TempPathFactory) -> BuiltLake:
 
 
 @pytest.fixture(scope="session")
-def running_city(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> RunningCity:
+def running_city(shared_folder: Path) -> RunningCity:
     """The made-up city with Superset, started from nothing by `gridlake up`; one for all workers of the test run.
 
     While working on the pages, name the home of one that runs in GRIDLAKE_TEST_RUNNING, to test that one.
@@ -38,13 +38,11 @@ def running_city(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Ru
         ready = Register(Path(running)).read()["ready"]
         (address,) = [line.partition(": ")[2] for line in ready if line.startswith("Superset: ")]
         return RunningCity(address, Path(running), {"GRIDLAKE_CITY": "demo", "GRIDLAKE_HOME": running})
-    base = tmp_path_factory.getbasetemp()
-    shared = base if worker_id == "master" else base.parent
-    with (shared / "running_city.lock").open("w") as handle:
+    with (shared_folder / "running_city.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        file = shared / "running_city.json"
+        file = shared_folder / "running_city.json"
         if not file.exists():
-            home = shared / "running_city"
+            home = shared_folder / "running_city"
             environment = {
                 "GRIDLAKE_CITY": "demo",
                 "GRIDLAKE_HOME": str(home),

@@ -28,7 +28,27 @@ from warehouse.errors import LakeError
 from warehouse.maintenance import maintain
 from warehouse.publish import Partitioned, current, parts_folder, publish
 from warehouse.serving import open_version
-from warehouse.settings import Settings
+from warehouse.settings import Settings, load_settings
+
+
+@pytest.fixture(scope="module")
+def _published_year(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    folder = tmp_path_factory.mktemp("year")
+    settings = load_settings(home=folder / "home", memory="600MB")
+    city(settings, *A_YEAR)
+    served(settings, grace=timedelta(0))
+    close_sessions()
+    settings.home_path.rename(folder / "kept")
+    return settings, folder / "kept"
+
+
+@pytest.fixture
+def year(_published_year: tuple[Settings, Path]) -> Settings:
+    """A city with a year of cases that was published once: put back for each test, always in the same place."""
+    settings, kept = _published_year
+    shutil.rmtree(settings.home_path, ignore_errors=True)
+    shutil.copytree(kept, settings.home_path, symlinks=True)
+    return settings
 
 
 def test_a_changed_day_writes_its_month_again_and_no_other(settings: Settings) -> None:
@@ -70,11 +90,8 @@ def test_a_changed_day_writes_its_month_again_and_no_other(settings: Settings) -
         (VIEW_TEXTS[0].replace("'-'", "'?'"), {f"2025-{month:02d}" for month in range(1, 13)}),
     ],
 )
-def test_what_is_written_again_follows_from_what_changed(
-    sqlite_settings: Settings, change: str, touched: set[str]
-) -> None:
-    city(sqlite_settings, *A_YEAR)
-    assert written(sqlite_settings, change) == touched
+def test_what_is_written_again_follows_from_what_changed(year: Settings, change: str, touched: set[str]) -> None:
+    assert written(year, change) == touched
 
 
 def test_nothing_is_written_while_nothing_of_it_changed(settings: Settings) -> None:
@@ -106,26 +123,25 @@ def test_changed_rows_are_known_across_upkeep(settings: Settings) -> None:
 
 @pytest.mark.parametrize("lost", ["snapshots", "history"])
 def test_all_is_written_when_the_history_does_not_tell(
-    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch, lost: str
+    year: Settings, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
-    city(sqlite_settings, *A_YEAR)
-    backup = sqlite_settings.home_path / "backup.sqlite"
+    backup = year.home_path / "backup.sqlite"
     close_sessions()
-    shutil.copy(sqlite_settings.home_path / "catalog.sqlite", backup)
-    write(sqlite_settings, "INSERT INTO lake.core.fct_case VALUES (70, TIMESTAMP '2025-05-01', 'a')")
-    served(sqlite_settings, grace=timedelta(0))
-    before = parts(sqlite_settings)
+    shutil.copy(year.home_path / "catalog.sqlite", backup)
+    write(year, "INSERT INTO lake.core.fct_case VALUES (70, TIMESTAMP '2025-05-01', 'a')")
+    served(year, grace=timedelta(0))
+    before = parts(year)
     if lost == "snapshots":
         now = maintenance._now()
         monkeypatch.setattr(maintenance, "_now", lambda: now + timedelta(days=30))
-        write(sqlite_settings, "DELETE FROM lake.core.fct_case WHERE case_id = 70")
-        assert maintain(sqlite_settings).expired_snapshots > 0
+        write(year, "DELETE FROM lake.core.fct_case WHERE case_id = 70")
+        assert maintain(year).expired_snapshots > 0
     else:  # the lake was restored from a backup, and has gone another way since
         close_sessions()
-        shutil.copy(backup, sqlite_settings.home_path / "catalog.sqlite")
-        write(sqlite_settings, *["DELETE FROM lake.core.fct_case WHERE case_id = 7"] * 2)
-    check(sqlite_settings, served(sqlite_settings, grace=timedelta(0)))
-    assert len(months(set(before) ^ set(parts(sqlite_settings)))) == 12
+        shutil.copy(backup, year.home_path / "catalog.sqlite")
+        write(year, *["DELETE FROM lake.core.fct_case WHERE case_id = 7"] * 2)
+    check(year, served(year, grace=timedelta(0)))
+    assert len(months(set(before) ^ set(parts(year)))) == 12
 
 
 def test_a_large_month_is_cut_so_that_a_changed_day_writes_little(
@@ -183,16 +199,13 @@ def test_each_language_shows_a_pair_of_labels_as_one_column(sqlite_settings: Set
 
 
 @pytest.mark.parametrize("file", ["part", "version"])
-def test_a_lost_file_is_made_again(sqlite_settings: Settings, file: str) -> None:
-    city(sqlite_settings, *A_YEAR)
-    first = served(sqlite_settings)
-    lost = (
-        first.path if file == "version" else parts_folder(sqlite_settings, "city") / next(iter(parts(sqlite_settings)))
-    )
+def test_a_lost_file_is_made_again(year: Settings, file: str) -> None:
+    first = served(year)
+    lost = first.path if file == "version" else parts_folder(year, "city") / next(iter(parts(year)))
     lost.unlink()
-    second = served(sqlite_settings)
+    second = served(year)
     assert second.is_new
-    check(sqlite_settings, second)
+    check(year, second)
 
 
 @pytest.mark.parametrize(
@@ -218,26 +231,22 @@ def test_a_lost_file_is_made_again(sqlite_settings: Settings, file: str) -> None
         (Partitioned("unit", "mart.mart_case", base="core.fct_case", moment="reported_at"), "the same name"),
     ],
 )
-def test_a_table_that_cannot_be_kept_in_parts_is_refused(
-    sqlite_settings: Settings, of: Partitioned, problem: str
-) -> None:
-    city(sqlite_settings, *A_YEAR)
+def test_a_table_that_cannot_be_kept_in_parts_is_refused(year: Settings, of: Partitioned, problem: str) -> None:
     write(
-        sqlite_settings,
+        year,
         "CREATE VIEW lake.mart.shifted AS SELECT strftime(reported_at + INTERVAL 20 DAY, '%Y-%m') AS month, case_id "
         "FROM lake.core.fct_case",
         "CREATE VIEW lake.mart.huge AS SELECT month, sum(case_count) AS n FROM lake.mart.mart_count GROUP BY month",
     )
-    before = served(sqlite_settings)
+    before = served(year)
     with pytest.raises(LakeError, match=problem):
-        publish(sqlite_settings, "city", TABLES, partitioned=[of])
-    assert current(sqlite_settings, "city") is not None
-    check(sqlite_settings, before)
+        publish(year, "city", TABLES, partitioned=[of])
+    assert current(year, "city") is not None
+    check(year, before)
 
 
-def test_a_view_that_reads_what_is_not_published_is_refused(sqlite_settings: Settings) -> None:
-    city(sqlite_settings, *A_YEAR)
+def test_a_view_that_reads_what_is_not_published_is_refused(year: Settings) -> None:
     with pytest.raises(LakeError, match=r"reads what is not published.*core\.unit"):
-        publish(sqlite_settings, "city", {"mart_state": "mart.mart_state"}, partitioned=[CASES], views=VIEWS)
+        publish(year, "city", {"mart_state": "mart.mart_state"}, partitioned=[CASES], views=VIEWS)
     with pytest.raises(LakeError, match="is a table"):
-        publish(sqlite_settings, "city", TABLES, views={"v": "core.unit"})
+        publish(year, "city", TABLES, views={"v": "core.unit"})

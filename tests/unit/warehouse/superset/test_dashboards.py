@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,8 @@ SLUGS = [
 
 
 @pytest.fixture(scope="module", params=CITIES)
-def settings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return load_settings(city=request.param, home=tmp_path_factory.mktemp(request.param))
+def settings(request: pytest.FixtureRequest, models_home: Callable[[str], Path]) -> Settings:
+    return load_settings(city=request.param, home=models_home(request.param))
 
 
 @pytest.fixture(scope="module")
