@@ -20,6 +20,8 @@ Name = tuple[str, str]
 
 # Kinds of change that move rows between files and leave every row as it was.
 _UPKEEP = frozenset(("flushed_inlined", "merge_adjacent", "rewrite_delete", "compacted_table"))
+# A snapshot whose message begins so moves rows too, by deleting and inserting them; see `maintenance`.
+UPKEEP_MESSAGE = "maintenance: "
 # Kinds of change whose rows the change feed tells.
 _ROWS = frozenset(("tables_inserted_into", "tables_deleted_from", "inlined_insert", "inlined_delete"))
 # DuckLake keeps a view's text without the catalogue's name, so that it can be attached under any.
@@ -95,11 +97,14 @@ class History:
         self._connection = connection
         self._since, self._until = since, until
         rows = connection.execute(
-            "SELECT snapshot_id, snapshot_time AT TIME ZONE 'UTC', changes FROM lake.snapshots() "
-            f"WHERE snapshot_id BETWEEN {since:d} AND {until:d}"
+            "SELECT snapshot_id, snapshot_time AT TIME ZONE 'UTC', changes, "
+            f"coalesce(author = 'gridlake' AND starts_with(commit_message, {literal(UPKEEP_MESSAGE)}), false) "
+            f"FROM lake.snapshots() WHERE snapshot_id BETWEEN {since:d} AND {until:d}"
         ).fetchall()
-        times = {number: time for number, time, _ in rows}
-        self._changes: dict[int, dict[str, list[str]]] = {n: changes for n, _, changes in rows if n > since}
+        times = {number: time for number, time, *_ in rows}
+        self._changes: dict[int, dict[str, list[str]]] = {
+            number: {} if is_upkeep else changes for number, _, changes, is_upkeep in rows if number > since
+        }
         is_other = at is not None and since in times and times[since] != at
         self._is_complete = len(self._changes) == until - since and not is_other
         # Without `since` itself, the files whose rows the next snapshot deleted may be gone.

@@ -17,8 +17,9 @@ from typing import Any
 import duckdb
 
 from warehouse import layout
+from warehouse.changes import UPKEEP_MESSAGE
 from warehouse.errors import LakeError
-from warehouse.identifiers import literal
+from warehouse.identifiers import literal, quoted
 from warehouse.lake import open_lake, transact, without_secrets
 from warehouse.settings import Settings
 from warehouse.turn import writer_turn
@@ -27,9 +28,17 @@ log = logging.getLogger(__name__)
 
 LONGEST_QUERY = timedelta(days=1)
 DEFAULT_RETENTION = timedelta(days=7)
-# The share of deleted rows from which a file is rewritten. DuckLake's own 0.95 leaves a file of an updated table
-# three quarters dead; below about a third the rewriting costs more than the reading saves.
+# The share of deleted rows from which a file is rewritten; below about a third the rewriting costs more than the
+# reading saves.
 REWRITE_THRESHOLD = 0.3
+_TO_REWRITE = f"""
+SELECT parse_filename(d.path) FROM __ducklake_metadata_lake.ducklake_data_file AS d
+JOIN __ducklake_metadata_lake.ducklake_delete_file AS x ON d.data_file_id = x.data_file_id
+JOIN __ducklake_metadata_lake.ducklake_table AS t ON d.table_id = t.table_id
+JOIN __ducklake_metadata_lake.ducklake_schema AS s ON t.schema_id = s.schema_id
+WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL AND s.schema_name = {{schema}} AND t.table_name = {{table}}
+    AND d.end_snapshot IS NULL AND x.end_snapshot IS NULL AND x.delete_count >= {REWRITE_THRESHOLD} * d.record_count
+"""
 
 
 @dataclass(frozen=True)
@@ -142,12 +151,20 @@ class _Run:
         self._count(flushed_rows=sum(row[2] for row in rows))
 
     def rewrite(self, schema: str, table: str) -> None:
-        rows = self._step(
-            f"rewrite {schema}.{table}",
-            f"CALL ducklake_rewrite_data_files('lake', {literal(table)}, schema => {literal(schema)}, "
-            f"delete_threshold => {REWRITE_THRESHOLD})",
-        )
-        self._count(rewritten_files=sum(row[2] for row in rows), created_files=sum(row[3] for row in rows))
+        # Not by ducklake_rewrite_data_files: where one file holds only NULL in a column, it forgets the column's bounds
+        # in the whole table, and takes those of the next insert for all rows. A later min, max or GROUP BY is then
+        # wrong (DuckLake 1.0 of DuckDB 1.5.5). An insert only widens them.
+        name = f"lake.{quoted(schema)}.{quoted(table)}"
+
+        def work(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+            files = connection.execute(_TO_REWRITE.format(schema=literal(schema), table=literal(table))).fetchall()
+            if files:
+                among = f"parse_filename(filename) IN ({', '.join(literal(file) for (file,) in files)})"
+                connection.execute(f"INSERT INTO {name} SELECT * FROM {name} WHERE {among}")
+                connection.execute(f"DELETE FROM {name} WHERE {among}")
+            return files
+
+        self._count(rewritten_files=len(self._step(f"rewrite {schema}.{table}", work)))
 
     def merge(self, schema: str, table: str) -> None:
         rows = self._step(
@@ -170,12 +187,17 @@ class _Run:
         rows = self._step("orphans", f"CALL ducklake_delete_orphaned_files('lake', older_than => {_before(age)})")
         self._count(orphaned_files=len(rows))
 
-    def _step(self, label: str, sql: str) -> list[tuple[Any, ...]]:
+    def _step(
+        self, label: str, work: str | Callable[[duckdb.DuckDBPyConnection], list[tuple[Any, ...]]]
+    ) -> list[tuple[Any, ...]]:
         log.info("maintenance: %s", label)
         self._progress(label)
         try:
             return transact(
-                self._opened(), self.settings, lambda c: c.execute(sql).fetchall(), message=f"maintenance: {label}"
+                self._opened(),
+                self.settings,
+                (lambda connection: connection.execute(work).fetchall()) if isinstance(work, str) else work,
+                message=UPKEEP_MESSAGE + label,
             )
         except (duckdb.Error, LakeError) as error:
             reason = without_secrets(str(error), self.settings).partition("\n")[0]

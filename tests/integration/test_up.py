@@ -6,14 +6,24 @@ import os
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import psutil
+import pytest
 from conftest import free_port
 from lakes import GRIDLAKE, REPOSITORY, gridlake
 
 from pipelines.services import Register
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    """A lake's folder; what a failing test leaves running there is stopped."""
+    yield tmp_path / "home"
+    for process in processes_of(tmp_path / "home"):
+        process.kill()
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
@@ -28,13 +38,13 @@ def processes_of(home: Path) -> list[psutil.Process]:
     return found
 
 
-def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(tmp_path: Path) -> None:
-    port, home = free_port(), tmp_path / "home"
+def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(home: Path) -> None:
+    port = free_port()
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GRIDLAKE_")}
     lake = {
         "GRIDLAKE_CITY": "washington_dc",
         "GRIDLAKE_HOME": str(home),
-        "GRIDLAKE_DATA": str(tmp_path),
+        "GRIDLAKE_DATA": str(home.parent),
         "GRIDLAKE_PORT": str(port),
     }
     process = subprocess.Popen(
@@ -60,18 +70,18 @@ def test_up_serves_the_citys_jobs_and_leaves_nothing_behind(tmp_path: Path) -> N
     assert processes_of(home) == []
 
 
-def test_in_the_background_it_runs_until_down_also_after_its_starter_was_killed(tmp_path: Path) -> None:
+def test_in_the_background_it_runs_until_down_also_after_its_starter_was_killed(home: Path) -> None:
     port = free_port()
-    lake = {"GRIDLAKE_HOME": str(tmp_path), "GRIDLAKE_CITY": "washington_dc", "GRIDLAKE_PORT": str(port)}
-    lake["GRIDLAKE_DATA"] = str(tmp_path / "drops")
+    lake = {"GRIDLAKE_HOME": str(home), "GRIDLAKE_CITY": "washington_dc", "GRIDLAKE_PORT": str(port)}
+    lake["GRIDLAKE_DATA"] = str(home / "drops")
     gridlake(lake, "up", "--background", "--no-superset")
     assert httpx.get(f"http://127.0.0.1:{port}/server_info").status_code == 200
     gridlake(lake, "up", "--background", "--no-superset")  # it runs already: nothing is started twice
-    pages = {process.pid for process in processes_of(tmp_path)}
-    os.kill(Register(tmp_path).read()["pid"], signal.SIGKILL)
-    assert processes_of(tmp_path), "what it started is left, and found by its register"
+    pages = {process.pid for process in processes_of(home)}
+    os.kill(Register(home).read()["pid"], signal.SIGKILL)
+    assert processes_of(home), "what it started is left, and found by its register"
     assert "dagster-webserver" in gridlake(lake, "down")
-    assert processes_of(tmp_path) == [], pages
+    assert processes_of(home) == [], pages
     assert "nothing was running" in gridlake(lake, "down")
 
 
