@@ -116,23 +116,52 @@ WITH spot AS (
     SELECT DISTINCT 'month' AS period_kind, date_trunc('month', day)::DATE AS period_start FROM days
     UNION ALL
     SELECT 'day', day FROM days
+), shown AS (
+    SELECT * FROM spot, period WHERE period_kind = 'month' OR area_level = 'city'
 )
 SELECT
-    d.code AS indicator_code, d.version AS definition_version, s.area_level, s.area_id, s.dept_id,
-    p.period_kind, p.period_start,
-    (hash(s.area_id, s.dept_id, p.period_start, d.code) % 90)::DOUBLE AS numerator,
+    d.code AS indicator_code, d.version AS definition_version, s.*,
+    (hash(s.area_id, s.dept_id, s.period_start, d.code) % 90)::DOUBLE AS numerator,
     100.0 AS denominator, numerator AS value, 'ok' AS status
-FROM spot AS s, period AS p, lake.staging.indicator_definition AS d
-WHERE p.period_kind = 'month' OR s.area_level = 'city'
+FROM shown AS s, lake.staging.indicator_definition AS d
 """
 
 _SCORES = """
+SELECT n.code AS node, s.*
+FROM (
+    SELECT area_level, area_id, dept_id, period_kind, period_start, avg(value) AS score, 1.0 AS coverage, 'B' AS grade
+    FROM ({values}) AS v
+    WHERE area_level <> 'grid'
+    GROUP BY ALL
+) AS s, lake.staging.index_node AS n
+"""
+
+
+# One permit for each hundred cases, one component for each twenty.
+_PERMITS = """
 SELECT
-    n.code AS node, area_level, area_id, dept_id, period_kind, period_start,
-    avg(value) AS score, 1.0 AS coverage, 'B' AS grade
-FROM ({values}) AS v, lake.staging.index_node AS n
-WHERE area_level <> 'grid'
-GROUP BY ALL
+    'permit_office:' || n AS permit_id, type.code AS permit_type_code, 'ZD' || type.number AS source_permit_type,
+    'local' AS permit_type_mapping_method, reported_at AS applied_at, reported_at + INTERVAL 1 DAY AS accepted_at,
+    accepted_at + INTERVAL 10 DAY AS due_at, accepted_at + to_hours((n % 300)::INT) AS decided_at,
+    CASE WHEN n % 10 = 0 THEN 'refused' ELSE 'granted' END AS decision_code,
+    upper(decision_code) AS source_decision_code,
+    decided_at::DATE AS valid_from, valid_from + 90 AS valid_to, district_id || '_unit' || (n % 12) AS dept_id,
+    grid_id, district_id, lon, lat, 'permit_office' AS source_system
+FROM (SELECT *, substr(case_id, 15)::BIGINT AS n FROM lake.core.fct_case) AS c
+JOIN (SELECT code, row_number() OVER (ORDER BY code) AS number FROM lake.staging.permit_type) AS type
+    ON type.number = 1 + n // 100 % 7
+WHERE n % 100 = 3
+"""
+_COMPONENTS = """
+SELECT
+    'department_drops:' || n AS component_id, lpad((101 + n % 20)::VARCHAR, 4, '0') AS class_code,
+    'component' AS class_kind, '2013' AS class_edition, class_code AS source_class_code, 'exact' AS mapping_method,
+    '部件' || n AS component_name, grid_id, district_id, false AS is_area_disagreeing,
+    CASE n % 200 WHEN 7 THEN 'damaged' WHEN 9 THEN 'lost' ELSE 'intact' END AS status_code,
+    upper(status_code) AS source_status_code, district_id || '_unit' || (n % 12) AS owner_dept_id,
+    lon + (n // 2400 % 20000) * 1e-7 AS lon, lat + (n // 9 % 20000) * 1e-7 AS lat, DATE '2024-06-07' AS surveyed_date,
+    true AS is_current, 'department_drops' AS source_system
+FROM range({size} // 20) AS r(n) JOIN place ON place.number = n % 2400
 """
 
 
@@ -153,6 +182,8 @@ def build(settings: Settings, size: int) -> None:
         for first in range(0, size, _CHUNK):
             cases = _cases(size, first, min(size, first + _CHUNK), START + timedelta(days=DAYS))
             _in_turn(connection, settings, f"INSERT INTO lake.core.fct_case BY NAME {cases}")
+        _in_turn(connection, settings, f"INSERT INTO lake.core.fct_permit BY NAME {_PERMITS}")
+        _in_turn(connection, settings, f"INSERT INTO lake.core.dim_component BY NAME {_COMPONENTS.format(size=size)}")
         _figures(connection, settings, START, DAYS)
         _state(connection, settings, START + timedelta(days=DAYS))
 
