@@ -82,7 +82,7 @@ def _native(
         "adhoc_filters": adhoc_filters(filter_.where, model),
         "defaultDataMask": _default(filter_, language),
         # Charts wait for the filters that choose for themselves, so nothing is asked twice.
-        "requiredFirst": filter_.first is not None,
+        "requiredFirst": filter_.first is not None and filter_.waits,
         "cascadeParentIds": [_id(dashboard, key) for key in filter_.within],
         "scope": _ALL | {"excluded": [number for key, number in numbers.items() if key not in inside]},
     }

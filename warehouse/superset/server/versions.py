@@ -157,10 +157,13 @@ def with_token(charts: str, token: str) -> str:
 def layers_with_token(answer: str, token: str) -> str:
     """The answer of a map of several layers (JSON), every layer carrying the token of the page.
 
-    The page then asks for each layer with the form data that stand in this answer.
+    The page then asks for each layer with the form data that stand in this answer. The answer of a layer without a row
+    says so in the way that the page understands; Superset's own null makes it report an error.
     """
     document = json.loads(answer)
     data = document.get("data")
+    if data is None and document.get("status") == "success":
+        return json.dumps({**document, "data": {"features": []}}, ensure_ascii=False)
     layers = data.get("slices") if isinstance(data, dict) else None
     if not isinstance(layers, list):
         return answer

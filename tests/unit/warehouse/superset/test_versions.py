@@ -179,3 +179,10 @@ def test_every_layer_of_a_map_carries_the_token() -> None:
     assert document["other"] == 1
     for other in ({"data": []}, {"data": {"features": []}}, {}):
         assert layers_with_token(json.dumps(other), "t") == json.dumps(other)
+
+
+def test_a_layer_without_a_row_is_empty_and_no_error() -> None:
+    empty = json.dumps({"data": None, "status": "success"})
+    assert json.loads(layers_with_token(empty, "t"))["data"] == {"features": []}
+    failed = json.dumps({"data": None, "status": "failed"})
+    assert layers_with_token(failed, "t") == failed
