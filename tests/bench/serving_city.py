@@ -29,6 +29,8 @@ SELECT
     community_id || lpad(g::VARCHAR, 3, '0') AS grid_id,
     ((d * 6 + s) * 10 + c) * 4 + g AS number, 120 + number % 50 * 0.002 AS lon, 30 + number // 50 * 0.002 AS lat
 FROM range(10) AS a(d), range(6) AS b(s), range(10) AS c(c), range(4) AS e(g);
+-- A table is read by all threads, range() by one.
+CREATE OR REPLACE TEMP TABLE number AS SELECT i FROM range({chunk}) AS r(i);
 CREATE OR REPLACE TEMP TABLE area AS
 WITH level AS (
     SELECT 'city' AS area_level, city_id AS area_id, NULL AS parent_area_id, min(lon) AS x, min(lat) AS y
@@ -49,7 +51,7 @@ SELECT
 FROM (SELECT DISTINCT district_id FROM place), range(12) AS r(n);
 CREATE OR REPLACE TEMP TABLE class AS
 SELECT class_id, code, row_number() OVER (ORDER BY class_id) - 1 AS number
-FROM lake.core.dim_class WHERE edition = '2013' AND class_id <> 'unmapped';
+FROM lake.core.dim_class WHERE edition = '2013' AND class_id <> 'unmapped' QUALIFY number < 200;
 """
 
 # One case a row: number n of `size`, as it is known at `horizon`. h and h2 are its chances, p its fate in percent.
@@ -57,7 +59,7 @@ _CASES = """
 WITH chance AS (
     SELECT n, hash(n * 7919 + 13) AS h, hash(n * 104729 + 7) AS h2, (h2 % 100)::INT AS p,
         TIMESTAMP '{start}' + to_microseconds((n * ({seconds} * 1e6 / {size}))::BIGINT) AS moment
-    FROM range({first}, {last}) AS r(n)
+    FROM (SELECT {first} + i AS n FROM number WHERE i < {last} - {first})
 ), planned AS (
     SELECT *, date_trunc('second', moment) AS reported, reported + to_seconds(((h2 // 100) % 10800)::INT) AS filing,
         filing + to_seconds(((h2 // 8640000) % 4320)::INT) AS dispatching,
@@ -102,7 +104,7 @@ SELECT
     coalesce(closed_at, checked_at, handled_at, dispatched_at, filed_at, reported) AS updated_at
 FROM known
 JOIN place ON place.number = (h // 17 % 2400)::INT
-JOIN class ON class.number = (h // 13 % (SELECT count(*) FROM class))::INT
+JOIN class ON class.number = (h // 13 % 200)::INT
 """
 
 _VALUES = """
@@ -241,7 +243,7 @@ def change_day(settings: Settings) -> int:
 
 
 def _city(connection: duckdb.DuckDBPyConnection) -> None:
-    for statement in _CITY.split(";\n"):
+    for statement in _CITY.format(chunk=_CHUNK).split(";\n"):
         if statement.strip():
             connection.execute(statement)
 
