@@ -91,11 +91,13 @@ def write_file(
     connection.execute(f"ATTACH {literal(str(temporary))} AS serving ({_FORMAT})")
     # What a view of the file names without a catalogue is looked up in the file, here and wherever it is opened.
     connection.execute("USE serving")
+    for table, of in wanted.partitioned.items():
+        create(connection, of, found[table], parts[table], wanted.folder)
+    # In one transaction: else DuckLake reads its whole catalogue anew for each of the statements.
+    connection.execute("BEGIN")
     for table in wanted.tables:
         log.info("%s: copied", table)
         connection.execute(f"CREATE TABLE main.{table} AS {wanted.select(table)}")
-    for table, of in wanted.partitioned.items():
-        create(connection, of, found[table], parts[table], wanted.folder)
     published = {wanted.source(name): name for name in wanted.names()}
     for view, source in wanted.views.items():
         _create_view(connection, view, found[view][_name(source)], published)
@@ -104,6 +106,7 @@ def write_file(
     local = {"snapshot_at": at.replace(tzinfo=UTC).astimezone(zone), "published_at": new.published_at.astimezone(zone)}
     for language in LANGUAGES:
         _show(connection, language, wanted, parts, local)
+    connection.execute("COMMIT")
     connection.execute("CHECKPOINT serving")
     connection.execute("USE memory")
     connection.execute("DETACH serving")

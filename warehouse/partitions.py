@@ -1,4 +1,4 @@
-"""Large tables of a serving file: kept in parts by month, of which a publish writes only what changed.
+"""Large tables of a serving file: kept in parts, most of them by month, of which a publish writes only what changed.
 
 What a part is and which of them change belongs here; how one is written, and how a file shows them, to `parts`.
 """
@@ -22,8 +22,10 @@ log = logging.getLogger(__name__)
 
 # Rows of one part: a changed day of a month with more costs the writing of no more than about so many (5 s of CPU
 # for 70 columns). Parts ten times smaller would be read noticeably slower.
-PART_ROWS = 1_000_000
+PART_ROWS = 500_000
 _SPANS = (31, 16, 8, 4, 2, 1)
+# The span of the one part of a table without a base.
+_WHOLE = ("", 1, 31)
 _REGULAR_MONTH = re.compile(r"(?!0000)\d{4}-(0[1-9]|1[0-2])")
 
 
@@ -33,12 +35,13 @@ class Partitioned:
 
     Its rows with one `key` must follow from the rows of `base` whose `moment` lies in that month ('2026-04',
     '0000-00' where it is empty) and from tables other than `base`. A view that looks at all of `base`, for its
-    newest row or a total, is no such table.
+    newest row or a total, is no such table. A table without a base is one part, written again when anything that it
+    reads changed: for what is large and seldom changes.
 
     Attributes:
         table: its name in the serving file.
         source: `schema.table` of the lake, a view over `base`.
-        base: `schema.table` of the lake whose changed rows tell what to write again.
+        base: `schema.table` of the lake whose changed rows tell what to write again; none for a table in one part.
         moment: column of `base`, a date or timestamp.
         key: column of `source` that holds the month.
         by_row: each row comes from one row of `base`, so that a large month can be kept in several parts.
@@ -48,8 +51,8 @@ class Partitioned:
 
     table: str
     source: str
-    base: str
-    moment: str
+    base: str = ""
+    moment: str = ""
     key: str = "month"
     by_row: bool = False
     horizon: str = ""
@@ -59,7 +62,8 @@ class Partitioned:
 class Part:
     """One part file: the rows of `table` for `days` days of the month `key`, from day `first` on.
 
-    `path` is relative to the folder of the serving file; `filled` names the label columns that are nowhere empty.
+    Of a table in one part, `key` is empty. `path` is relative to the folder of the serving file; `filled` names the
+    label columns that are nowhere empty.
     """
 
     table: str
@@ -122,9 +126,9 @@ def changed(
     """
     base, horizon = base_of(of, found), _horizon(of, found)
     is_there = all(_is_there(part, folder) for part in served)
-    if not is_there or history.is_touched(without(found, [base.name, *(each.name for each in horizon)])):
+    if not is_there or history.is_touched(without(found, [each.name for each in (*base, *horizon)])):
         return None
-    days = history.changed_days(base, of.moment)
+    days = history.changed_days(base[0], of.moment) if base else frozenset()
     if days is None or not history.is_touched(horizon):
         return None if days is None else Changed(days)
     first = history.earlier_month(horizon[0], of.horizon.rpartition(".")[2])
@@ -145,6 +149,8 @@ def plan(
         what: see `changed`.
         served: the table's parts in the served version.
     """
+    if not of.base:
+        return Plan(of, tuple(served), ()) if what else Plan(of, (), (_WHOLE,))
     counts = _rows_by_month(connection, of) if what is None or what.first else {}
     if what is None:
         log.info("%s: all %d months are written", of.table, len(counts))
@@ -170,13 +176,14 @@ def filled_columns(parts: Iterable[Part]) -> frozenset[str]:
     return frozenset.intersection(*columns) if columns else frozenset()
 
 
-def base_of(of: Partitioned, found: Mapping[Name, Relation]) -> Relation:
-    """The base among all that stands behind the table.
+def base_of(of: Partitioned, found: Mapping[Name, Relation]) -> list[Relation]:
+    """The base among all that stands behind the table, if it has one.
 
     Raises:
         LakeError: it is not there, or no table.
     """
-    return _table(of, of.base, f"name the table whose {of.moment} dates the rows of {of.source}", found)
+    fix = f"name the table whose {of.moment} dates the rows of {of.source}"
+    return [_table(of, of.base, fix, found)] if of.base else []
 
 
 def _horizon(of: Partitioned, found: Mapping[Name, Relation]) -> list[Relation]:

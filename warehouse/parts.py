@@ -35,15 +35,15 @@ def write(
         LakeError: the table cannot be kept in parts: rows of another month, or a type that Parquet does not keep.
         duckdb.Error: whatever reading the lake raised.
     """
-    of, base = what.of, base_of(what.of, found)
-    _create_cut(connection, found, base)
-    select = f"SELECT * FROM {_CUT}.{of.source}"
+    of = what.of
+    select = _create_cut(connection, of, found)
     parts = list(what.stay)
     # In one transaction: else DuckLake reads its whole catalogue anew for each of the statements.
     connection.execute("BEGIN")
     for number, span in enumerate(what.spans, 1):
         log.info("%s: part %d of %d (%s from day %d)", of.table, number, len(what.spans), *span[:2])
-        _cut(connection, base, condition(of.moment, span))
+        for base in base_of(of, found):
+            _cut(connection, base, condition(of.moment, span))
         part = _write_part(connection, of, span, select, folder)
         if part and len(parts) == len(what.stay):
             _check_types(connection, of, select, folder.parent / part.path)
@@ -65,22 +65,30 @@ def create(
         # Named one by one, because a folder above with a = in its name would be a column too.
         described = connection.execute(f"DESCRIBE SELECT * FROM {_file(folder.parent / parts[0].path)}").fetchall()
         source = f"VIEW main.{of.table} AS SELECT {', '.join(quoted(name) for name, *_ in described)} "
-        source += f"FROM read_parquet([{paths}], hive_partitioning = true, hive_types_autocast = false)"
+        is_by_key = "true" if of.base else "false"
+        source += f"FROM read_parquet([{paths}], hive_partitioning = {is_by_key}, hive_types_autocast = false)"
     else:
-        _create_cut(connection, found, base_of(of, found))
-        _cut(connection, base_of(of, found), "false")
-        source = f"TABLE main.{of.table} AS SELECT * FROM {_CUT}.{of.source} LIMIT 0"
+        select = _create_cut(connection, of, found)
+        for base in base_of(of, found):
+            _cut(connection, base, "false")
+        source = f"TABLE main.{of.table} AS {select} LIMIT 0"
     connection.execute(f"CREATE {source}")
 
 
-def _create_cut(connection: duckdb.DuckDBPyConnection, found: Mapping[Name, Relation], base: Relation) -> None:
-    """All that stands behind the table once more, as views over the lake, in a catalogue of the session."""
+def _create_cut(connection: duckdb.DuckDBPyConnection, of: Partitioned, found: Mapping[Name, Relation]) -> str:
+    """The SELECT of the table's rows, over all that stands behind it once more: views over the lake in a catalogue of
+    the session, where the base can be cut.
+    """
+    if not of.base:
+        return f"SELECT * FROM lake.{of.source}"
     connection.execute(f"DETACH DATABASE IF EXISTS {_CUT}")
     connection.execute(f"ATTACH ':memory:' AS {_CUT}")
     for schema in sorted({schema for schema, _ in found}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_CUT}.{quoted(schema)}")
-    _cut(connection, base, "true")
-    done = {base.name}
+    done = set()
+    for base in base_of(of, found):
+        _cut(connection, base, "true")
+        done.add(base.name)
 
     def add(relation: Relation) -> None:
         if relation.name in done:
@@ -94,6 +102,7 @@ def _create_cut(connection: duckdb.DuckDBPyConnection, found: Mapping[Name, Rela
 
     for relation in found.values():
         add(relation)
+    return f"SELECT * FROM {_CUT}.{of.source}"
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, base: Relation, condition: str) -> None:
@@ -105,7 +114,7 @@ def _write_part(
     connection: duckdb.DuckDBPyConnection, of: Partitioned, span: tuple[str, int, int], select: str, folder: Path
 ) -> Part | None:
     key, first, days = span
-    place = make_folder(folder / of.table / f"{of.key}={key}")
+    place = make_folder(folder / of.table / f"{of.key}={key}" if of.base else folder / of.table)
     path = place / f"{first:02d}-{secrets.token_hex(8)}.parquet"
     temporary = path.with_name(f".{path.name}.tmp")
     ((rows,),) = connection.execute(
@@ -114,7 +123,8 @@ def _write_part(
     if not rows:
         temporary.unlink()
         return None
-    _check_key(connection, of, key, temporary)
+    if of.base:
+        _check_key(connection, of, key, temporary)
     # Not even its owner changes it: a reader's process may be talked into COPY TO a file that it may read.
     temporary.chmod(0o444)
     sync(temporary)

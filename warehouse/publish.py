@@ -66,7 +66,7 @@ def publish(
         settings: the lake.
         name: the serving file is `<home>/serving/<name>.duckdb`, its parts lie in `<name>.parts` beside it.
         tables: table in the file -> `schema.table` of the lake, or one SELECT over lake tables. Copied whole.
-        partitioned: tables that are kept in parts by month; only parts whose rows changed are written.
+        partitioned: tables that are kept in parts, most of them by month; only parts whose rows changed are written.
         views: view in the file -> `schema.view` of the lake. What it reads must be published too, views before it.
         grace: how long a version stays after it was last served, for readers that are about to open it.
             A version that some process has open stays in any case.
@@ -105,7 +105,7 @@ def _check(name: str, wanted: Wanted, count: int) -> None:
     for table in names:
         if checked(table, where="table").startswith("_") or table == PUBLICATION:
             raise LakeError("is a name of the file's own", where=name, value=table, fix="choose another")
-    bases = [of.base for of in wanted.partitioned.values()]
+    bases = [of.base for of in wanted.partitioned.values() if of.base]
     sources = [of.source for of in wanted.partitioned.values()]
     for source in (*bases, *sources, *wanted.views.values()):
         if not LAKE_TABLE.fullmatch(source):

@@ -11,19 +11,18 @@ from warehouse.publish import Partitioned, publish
 NAME = "city"
 # Named one by one: what is not listed is not published. None of these holds personal data.
 TABLES = {
+    "age_band": "staging.age_band",
     "dim_area": "core.dim_area",
     "dim_class": "core.dim_class",
     "dim_date": "core.dim_date",
     "dim_department": "core.dim_department",
     "dim_grid": "core.dim_grid",
     "indicator_definition": "staging.indicator_definition",
-    "mart_case_open": "mart.mart_case_open",
+    "int_case_late_end": "mart.int_case_late_end",
     "mart_check": "mart.mart_check",
-    "mart_component": "mart.mart_component",
     "mart_dataset": "mart.mart_dataset",
     "mart_delivery": "mart.mart_delivery",
     "mart_map": "mart.mart_map",
-    "mart_permit": "mart.mart_permit",
     "mart_public_index": "mart.mart_public_index",
     "mart_state": "mart.mart_state",
     "mart_unmapped": "mart.mart_unmapped",
@@ -34,11 +33,14 @@ PARTITIONED = (
     Partitioned("mart_case", "mart.mart_case", "core.fct_case", "reported_at", by_row=True),
     Partitioned("mart_case_stage", "mart.mart_case_stage", "core.fct_case", "reported_at"),
     Partitioned("mart_case_hour", "mart.mart_case_hour", "core.fct_case", "reported_at"),
+    Partitioned("int_case_unclosed", "mart.int_case_unclosed", "core.fct_case", "reported_at"),
     Partitioned("mart_case_due", "mart.mart_case_due", "indicator.int_case_day", "day"),
     Partitioned("mart_index", "mart.mart_index", "indicator.index_score", "period_start", horizon=HORIZON),
     Partitioned("mart_indicator", "mart.mart_indicator", "indicator.indicator_value", "period_start", horizon=HORIZON),
+    Partitioned("mart_component", "mart.mart_component"),
+    Partitioned("mart_permit", "mart.mart_permit"),
 )
-VIEWS = {"mart_indicator_case": "mart.mart_indicator_case"}
+VIEWS = {"mart_case_open": "mart.mart_case_open", "mart_indicator_case": "mart.mart_indicator_case"}
 
 
 def _sources() -> list[str]:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.contract import load_contracts
+from pipelines.build import prepare, run_dbt
+from pipelines.landing.land import land
+from pipelines.source import load_sources
 from warehouse.lake import open_lake
 from warehouse.layout import tables
 from warehouse.settings import Settings
@@ -59,6 +63,17 @@ def gridlake(environment: Mapping[str, str], *arguments: str) -> str:
     )
     assert done.returncode == 0, f"gridlake {' '.join(arguments)} failed:\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done.stdout
+
+
+def land_and_build(settings: Settings, systems: Collection[str] = ()) -> None:
+    """Land what the city's systems (all, or these) deliver now, and build core and indicators, without checks."""
+    contracts = load_contracts(settings.city)
+    for system in load_sources(settings.city):
+        if not systems or system.system in systems:
+            for name in system.dataset_names:
+                assert land(settings, system, name, contracts[name]).refusals == ()
+    prepare(settings)
+    run_dbt(settings, ["build", *MODELS_ONLY])
 
 
 def fingerprint(settings: Settings, schemas: tuple[str, ...] = ("core", "indicator", "mart")) -> Fingerprint:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lakes import MODELS_ONLY, BuiltLake, differing, fingerprint, gridlake
+from lakes import MODELS_ONLY, BuiltLake, differing, fingerprint, land_and_build
 
-from pipelines.build import prepare, run_dbt
+from pipelines.build import run_dbt
 from pipelines.demo_city.servers import advance, demo_city
 from warehouse.settings import load_settings
 
@@ -18,10 +18,11 @@ def moving_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltLake]
     home = tmp_path_factory.mktemp("moving") / "home"
     with demo_city(home) as variables:
         environment = {"GRIDLAKE_CITY": "demo", "GRIDLAKE_HOME": str(home), **variables}
-        settings = load_settings(city="demo", home=home)
-        gridlake(environment, "run", "--no-build")
-        prepare(settings)
-        run_dbt(settings, ["build", *MODELS_ONLY])
+        settings = load_settings(city="demo", home=home, data=variables["GRIDLAKE_DATA"])
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            land_and_build(settings)
         yield BuiltLake(settings, environment)
 
 

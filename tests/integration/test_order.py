@@ -6,13 +6,9 @@ from pathlib import Path
 
 import pytest
 import washington_files as real
-from lakes import MODELS_ONLY, Fingerprint, differing, fingerprint
+from lakes import Fingerprint, differing, fingerprint, land_and_build
 
-from catalog.contract import load_contracts
-from pipelines.build import prepare, run_dbt
-from pipelines.landing.land import land
-from pipelines.source import load_sources
-from warehouse.settings import Settings, load_settings
+from warehouse.settings import load_settings
 
 pytestmark = pytest.mark.skipif(not real.is_there(), reason=real.MISSING)
 
@@ -40,17 +36,6 @@ def deliver(data: Path, snapshot: str) -> None:
             target.symlink_to(path)
 
 
-def run(settings: Settings) -> Fingerprint:
-    contracts = load_contracts(settings.city)
-    for system in load_sources(settings.city):
-        if system.system in _SYSTEMS:
-            for name in system.dataset_names:
-                assert land(settings, system, name, contracts[name]).refusals == ()
-    prepare(settings)
-    run_dbt(settings, ["build", *MODELS_ONLY])
-    return fingerprint(settings)
-
-
 def test_core_is_the_same_whichever_snapshot_comes_first(tmp_path: Path) -> None:
     results: dict[str, Fingerprint] = {}
     for name, order in {
@@ -62,6 +47,7 @@ def test_core_is_the_same_whichever_snapshot_comes_first(tmp_path: Path) -> None
         settings = load_settings(city="washington_dc", home=place / "home", data=place / "data")
         for snapshot in order:
             deliver(place / "data", snapshot)
-            results[name] = run(settings)
+            land_and_build(settings, _SYSTEMS)
+            results[name] = fingerprint(settings)
     assert results["older first"]["core.fct_case"][0] > 10_000
     assert differing(results["older first"], results["newer first"]) == []

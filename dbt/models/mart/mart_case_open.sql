@@ -1,30 +1,11 @@
--- What the stock of int_case_day holds at the horizon, case by case. Cases without a closing are few and found by that alone; only
--- where the cube knows of an end after the horizon (a typing error, by which the case is still open) are all others looked through.
-with late_end as (
-    select distinct d.day
-    from {{ ref('int_case_day') }} as d
-    cross join {{ ref('mart_state') }} as s
-    where d.ended_count <> 0 and d.day > {{ local_day('s.as_of') }}
-),
-
-candidate as (
-    select
-        c.*,
-        {{ filing_at() }} as opened_at,
-        {{ ended_at() }} as ended_at
-    from {{ ref('fct_case') }} as c
-    where c.closed_at is null and c.is_filed and not c.is_cancelled
+-- what the stock of int_case_day holds at the horizon, case by case
+with candidate as (
+    select * from {{ ref('int_case_unclosed') }}
     union all
-    select
-        c.*,
-        {{ filing_at() }} as opened_at,
-        {{ ended_at() }} as ended_at
-    from {{ ref('fct_case') }} as c
-    inner join late_end as l on {{ local_day('c.closed_at') }} = l.day
-    where c.is_filed and not c.is_cancelled
+    select * from {{ ref('int_case_late_end') }}
 ),
 
-still_open as (
+labelled as (
     select
         c.*,
         s.as_of
@@ -33,10 +14,6 @@ still_open as (
     where
         {{ local_day('c.opened_at') }} <= {{ local_day('s.as_of') }}
         and (c.ended_at is null or {{ local_day('c.ended_at') }} > {{ local_day('s.as_of') }})
-),
-
-labelled as (
-    {{ labelled_cases('still_open', carried=['as_of', 'opened_at']) }}
 ),
 
 -- the band of each day of opening, the oldest band by its youngest day: an equality to join by, where a range would sort all cases

@@ -13,9 +13,10 @@ from warehouse.settings import Settings
 CASES = Partitioned("mart_case", "mart.mart_case", base="core.fct_case", moment="reported_at", by_row=True)
 COUNTS = Partitioned("mart_count", "mart.mart_count", base="core.fct_case", moment="reported_at")
 LATE = Partitioned("mart_late", "mart.mart_late", "core.fct_case", "reported_at", horizon="core.horizon.as_of")
-TABLES = {"unit": "core.unit", "mart_state": "mart.mart_state"}
+UNITS = Partitioned("unit", "core.unit")
+TABLES = {"mart_state": "mart.mart_state"}
 VIEWS = {"mart_handled": "mart.mart_handled"}
-SHOWN = (*TABLES, "mart_case", "mart_count", "mart_late", "mart_handled")
+SHOWN = (*TABLES, "unit", "mart_case", "mart_count", "mart_late", "mart_handled")
 
 
 def city(settings: Settings, *cases: str) -> None:
@@ -54,7 +55,7 @@ A_YEAR = tuple(
 
 
 def served(settings: Settings, *, grace: timedelta = timedelta(hours=1)) -> Publication:
-    return publish(settings, "city", TABLES, partitioned=[CASES, COUNTS, LATE], views=VIEWS, grace=grace)
+    return publish(settings, "city", TABLES, partitioned=[CASES, COUNTS, LATE, UNITS], views=VIEWS, grace=grace)
 
 
 def parts(settings: Settings) -> dict[str, int]:
@@ -68,7 +69,7 @@ def months(changed: set[str]) -> set[str]:
 
 
 def written(settings: Settings, change: str) -> set[str]:
-    """The months of the parts that a publish writes, or drops, after this change."""
+    """The months of the parts that a publish writes, or drops, after this change; `unit` for the part of the units."""
     served(settings, grace=timedelta(0))
     before = parts(settings)
     write(settings, change)
@@ -82,7 +83,7 @@ def check(settings: Settings, version: Publication) -> None:
     """The version shows exactly what the lake's tables and views show, and names exactly the parts on disk."""
     with open_version(version.path, threads=1, memory="300MB") as connection:
         for table in SHOWN:
-            source = TABLES.get(table) or VIEWS.get(table) or f"mart.{table}"
+            source = {**TABLES, **VIEWS, "unit": "core.unit"}.get(table, f"mart.{table}")
             mine = connection.execute(f"SELECT * FROM main.{table} ORDER BY ALL").fetchall()
             assert mine == read(settings, f"SELECT * FROM lake.{source} ORDER BY ALL"), table
         named = {path for (path,) in connection.execute("SELECT path FROM main._part").fetchall()}

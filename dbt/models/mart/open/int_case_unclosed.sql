@@ -1,0 +1,11 @@
+-- by the month of reporting, and nothing in it moves with the horizon: the serving file keeps it in parts
+with unclosed as (
+    select
+        c.*,
+        {{ filing_at() }} as opened_at,
+        {{ ended_at() }} as ended_at
+    from {{ ref('fct_case') }} as c
+    where c.closed_at is null and c.is_filed and not c.is_cancelled
+)
+
+{{ labelled_cases('unclosed', carried=['opened_at', 'ended_at']) }}
