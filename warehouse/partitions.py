@@ -20,7 +20,7 @@ from warehouse.identifiers import literal, quoted
 
 log = logging.getLogger(__name__)
 
-# Rows of one part: a changed day of a month with more costs the writing of no more than about so many (5 s of CPU
+# Rows of one part: a changed day of a month with more costs the writing of no more than about so many (3 s of CPU
 # for 70 columns). Parts ten times smaller would be read noticeably slower.
 PART_ROWS = 500_000
 _SPANS = (31, 16, 8, 4, 2, 1)
