@@ -31,14 +31,6 @@ DEFAULT_RETENTION = timedelta(days=7)
 # The share of deleted rows from which a file is rewritten; below about a third the rewriting costs more than the
 # reading saves.
 REWRITE_THRESHOLD = 0.3
-_TO_REWRITE = f"""
-SELECT parse_filename(d.path) FROM __ducklake_metadata_lake.ducklake_data_file AS d
-JOIN __ducklake_metadata_lake.ducklake_delete_file AS x ON d.data_file_id = x.data_file_id
-JOIN __ducklake_metadata_lake.ducklake_table AS t ON d.table_id = t.table_id
-JOIN __ducklake_metadata_lake.ducklake_schema AS s ON t.schema_id = s.schema_id
-WHERE t.end_snapshot IS NULL AND s.end_snapshot IS NULL AND s.schema_name = {{schema}} AND t.table_name = {{table}}
-    AND d.end_snapshot IS NULL AND x.end_snapshot IS NULL AND x.delete_count >= {REWRITE_THRESHOLD} * d.record_count
-"""
 
 
 @dataclass(frozen=True)
@@ -143,7 +135,7 @@ class _Run:
 
     def flush(self, schema: str, table: str) -> None:
         # Finds only what a tool wrote that attached the lake its own way; see `extensions.load_extensions`.
-        rows = self._step(
+        rows = self._call(
             f"flush {schema}.{table}",
             f"CALL ducklake_flush_inlined_data('lake', schema_name => {literal(schema)}, "
             f"table_name => {literal(table)})",
@@ -155,50 +147,62 @@ class _Run:
         # in the whole table, and takes those of the next insert for all rows. A later min, max or GROUP BY is then
         # wrong (DuckLake 1.0 of DuckDB 1.5.5). An insert only widens them.
         name = f"lake.{quoted(schema)}.{quoted(table)}"
+        # DuckLake's list tells which files the table has, its catalogue how many rows are in them.
+        files = f"ducklake_list_files('lake', {literal(table)}, schema => {literal(schema)})"
+        to_rewrite = (
+            f"SELECT parse_filename(f.data_file), (SELECT count(*) FROM {files}) FROM {files} AS f "
+            "JOIN __ducklake_metadata_lake.ducklake_data_file AS d "
+            "ON parse_filename(f.data_file) = parse_filename(d.path) "
+            "JOIN __ducklake_metadata_lake.ducklake_delete_file AS x "
+            "ON parse_filename(f.delete_file) = parse_filename(x.path) "
+            f"WHERE x.delete_count >= {REWRITE_THRESHOLD} * d.record_count"
+        )
 
         def work(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
-            files = connection.execute(_TO_REWRITE.format(schema=literal(schema), table=literal(table))).fetchall()
-            if files:
-                among = f"parse_filename(filename) IN ({', '.join(literal(file) for (file,) in files)})"
+            found = connection.execute(to_rewrite).fetchall()
+            if found:
+                among = f"parse_filename(filename) IN ({', '.join(literal(file) for file, _ in found)})"
                 connection.execute(f"INSERT INTO {name} SELECT * FROM {name} WHERE {among}")
                 connection.execute(f"DELETE FROM {name} WHERE {among}")
-            return files
+            return found
 
-        self._count(rewritten_files=len(self._step(f"rewrite {schema}.{table}", work)))
+        rewritten = self._step(f"rewrite {schema}.{table}", work)
+        if rewritten:
+            ((now,),) = self._opened().execute(f"SELECT count(*) FROM {files}").fetchall()
+            kept = rewritten[0][1] - len(rewritten)
+            self._count(rewritten_files=len(rewritten), created_files=now - kept)
 
     def merge(self, schema: str, table: str) -> None:
-        rows = self._step(
+        rows = self._call(
             f"merge {schema}.{table}",
             f"CALL ducklake_merge_adjacent_files('lake', {literal(table)}, schema => {literal(schema)})",
         )
         self._count(merged_files=sum(row[2] for row in rows), created_files=sum(row[3] for row in rows))
 
     def expire(self, retention: timedelta) -> None:
-        rows = self._step("expire", f"CALL ducklake_expire_snapshots('lake', older_than => {_before(retention)})")
+        rows = self._call("expire", f"CALL ducklake_expire_snapshots('lake', older_than => {_before(retention)})")
         self._count(expired_snapshots=len(rows))
 
     def clean(self) -> None:
         # Counted from when the file was given up, so a reader that planned its scan just before still finds it.
-        rows = self._step("clean", f"CALL ducklake_cleanup_old_files('lake', older_than => {_before(LONGEST_QUERY)})")
+        rows = self._call("clean", f"CALL ducklake_cleanup_old_files('lake', older_than => {_before(LONGEST_QUERY)})")
         self._count(cleaned_files=len(rows))
 
     def remove_orphans(self, age: timedelta) -> None:
         # Never `cleanup_all`: it takes the files of inserts that still run.
-        rows = self._step("orphans", f"CALL ducklake_delete_orphaned_files('lake', older_than => {_before(age)})")
+        rows = self._call("orphans", f"CALL ducklake_delete_orphaned_files('lake', older_than => {_before(age)})")
         self._count(orphaned_files=len(rows))
 
+    def _call(self, label: str, sql: str) -> list[tuple[Any, ...]]:
+        return self._step(label, lambda connection: connection.execute(sql).fetchall())
+
     def _step(
-        self, label: str, work: str | Callable[[duckdb.DuckDBPyConnection], list[tuple[Any, ...]]]
+        self, label: str, work: Callable[[duckdb.DuckDBPyConnection], list[tuple[Any, ...]]]
     ) -> list[tuple[Any, ...]]:
         log.info("maintenance: %s", label)
         self._progress(label)
         try:
-            return transact(
-                self._opened(),
-                self.settings,
-                (lambda connection: connection.execute(work).fetchall()) if isinstance(work, str) else work,
-                message=UPKEEP_MESSAGE + label,
-            )
+            return transact(self._opened(), self.settings, work, message=UPKEEP_MESSAGE + label)
         except (duckdb.Error, LakeError) as error:
             reason = without_secrets(str(error), self.settings).partition("\n")[0]
             log.warning("maintenance: %s failed: %s", label, reason)

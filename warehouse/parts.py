@@ -85,10 +85,9 @@ def _create_cut(connection: duckdb.DuckDBPyConnection, of: Partitioned, found: M
     connection.execute(f"ATTACH ':memory:' AS {_CUT}")
     for schema in sorted({schema for schema, _ in found}):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {_CUT}.{quoted(schema)}")
-    done = set()
-    for base in base_of(of, found):
-        _cut(connection, base, "true")
-        done.add(base.name)
+    (base,) = base_of(of, found)
+    _cut(connection, base, "true")
+    done = {base.name}
 
     def add(relation: Relation) -> None:
         if relation.name in done:

@@ -25,7 +25,7 @@
 {%- endmacro %}
 
 {#
-    Cases with all codes labelled: the SELECT behind mart_case and mart_case_open, so that both say the same of a case.
+    Cases with all codes labelled: the SELECT behind mart_case and behind what mart_case_open reads, so that both say the same of a case.
 
     cases: fct_case, or a relation with all its columns; carried: further columns of it to keep.
     `month` is an expression over reported_at alone and all joins are left joins: a filter on either reaches the scan.
