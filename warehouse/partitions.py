@@ -161,7 +161,8 @@ def plan(
     for key in sorted(keys):
         days = {day for month, day in what.days if month == key}
         before = [part for part in served if part.key == key]
-        now = _spans(of, key, _rows_of(connection, of, key))
+        # How many rows a month has matters only where it may be cut; an empty one writes no part.
+        now = _spans(of, key, _rows_of(connection, of, key) if of.by_row else PART_ROWS)
         # Day 0 is of no month that has days.
         is_other = what.has(key) or 0 in days or not {part.days for part in before} <= {days for *_, days in now}
         same = {span for span in now if not is_other and days.isdisjoint(range(span[1], span[1] + span[2]))}

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 # In the session that publishes: the lake as a part sees it, with the base cut to the part's days.
 _CUT = "cut"
+# Level 1 costs a quarter less of CPU than the usual 3, for an eighth more of disk.
+_FORMAT = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
 
 
 def write(
@@ -116,9 +118,7 @@ def _write_part(
     place = make_folder(folder / of.table / f"{of.key}={key}" if of.base else folder / of.table)
     path = place / f"{first:02d}-{secrets.token_hex(8)}.parquet"
     temporary = path.with_name(f".{path.name}.tmp")
-    ((rows,),) = connection.execute(
-        f"COPY ({select}) TO {literal(str(temporary))} (FORMAT parquet, COMPRESSION zstd)"
-    ).fetchall()
+    ((rows,),) = connection.execute(f"COPY ({select}) TO {literal(str(temporary))} ({_FORMAT})").fetchall()
     if not rows:
         temporary.unlink()
         return None

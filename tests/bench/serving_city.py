@@ -1,7 +1,7 @@
 """A made-up city of any size in a lake: areas, units, cases, the cube and the indicators, all by vectorised SQL.
 
-What dbt builds from raw data is written straight into core and indicator; the seeds and the marts over it are dbt's.
-Figures of the cube and of the indicators have the right shape and size, not the right values.
+What dbt builds from raw data is written straight into core and indicator, in the same order; the seeds and the marts
+over it are dbt's. Figures of the cube and of the indicators have the right shape and size, not the right values.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ SELECT
 FROM known
 JOIN place ON place.number = (h // 17 % 2400)::INT
 JOIN class ON class.number = (h // 13 % 200)::INT
+ORDER BY reported_at
 """
 
 _VALUES = """
@@ -222,15 +223,18 @@ def add_day(settings: Settings, size: int) -> int:
 
 
 def change_day(settings: Settings) -> int:
-    """Something about every case of the newest day changes, and with it the day's figures.
+    """Something about every case of the last day of the newest full month changes, and with it the day's figures.
 
+    No day costs a publish more: its month is the largest that is still written.
     Returns the number of cases written.
     """
     with open_lake(settings) as connection:
         _city(connection)
-        ((horizon,),) = connection.execute("SELECT as_of + INTERVAL 1 SECOND FROM lake.mart.mart_state").fetchall()
-        day = horizon - timedelta(days=1)
-        of_day = f"reported_at >= TIMESTAMP '{day}' AND reported_at < TIMESTAMP '{horizon}'"
+        ((end,),) = connection.execute(
+            "SELECT date_trunc('month', as_of)::TIMESTAMP FROM lake.mart.mart_state"
+        ).fetchall()
+        day = end - timedelta(days=1)
+        of_day = f"reported_at >= TIMESTAMP '{day}' AND reported_at < TIMESTAMP '{end}'"
 
         def work(lake: duckdb.DuckDBPyConnection) -> int:
             changed = lake.execute(f"UPDATE lake.core.fct_case SET rework_count = rework_count + 1 WHERE {of_day}")
@@ -264,7 +268,7 @@ def _figures(connection: duckdb.DuckDBPyConnection, settings: Settings, since: d
     cube = (
         "SELECT day, grid_id, community_id, street_id, district_id, city_id, "
         f"district_id || '_unit' || (number + n) % 12 AS dept_id, {amounts} "
-        "FROM (SELECT *, hash(day, grid_id, n) AS h FROM days, place, range(3) AS r(n))"
+        "FROM (SELECT *, hash(day, grid_id, n) AS h FROM days, place, range(3) AS r(n)) ORDER BY day"
     )
     of_days = "day IN (SELECT day FROM days)"
     of_periods = (

@@ -71,3 +71,5 @@ left join {{ ref('case_channel') }} as h on r.channel_code = h.code
 left join {{ ref('dim_class') }} as k
     on r.class_edition || ':' || r.class_kind || ':' || r.class_code = k.class_id
 where r.report_rank = 1
+-- a span of time lies together in the files, so that whoever reads a month reads no more
+order by r.reported_at

@@ -66,3 +66,4 @@ select
     {{ measure_sums('bigint') }}
 from counted
 group by day, {{ keys | join(', ') }}
+order by day

@@ -1,12 +1,12 @@
--- over mart_case and by its month: one month's cases are enough for one month's rows
+-- over fct_case and by its month: one month's cases are enough for one month's rows
 with timed as (
     select
-        month,
+        {{ month_or_unknown('reported_at') }} as month,
         {{ iso_weekday(local_day('reported_at')) }} as iso_weekday,
         cast(extract(hour from reported_at) as integer) as hour,
         district_id,
-        dept_id
-    from {{ ref('mart_case') }}
+        coalesce(dept_id, 'unassigned') as dept_id
+    from {{ ref('fct_case') }}
     where reported_at is not null
 ),
 

@@ -1,14 +1,15 @@
--- over mart_case and by its month: one month's cases are enough for one month's rows
+-- over fct_case and by its month: one month's cases are enough for one month's rows
 with judged as (
     select
-        month,
-        district_id,
-        street_id,
-        dept_id,
-        channel_code,
-        stage_no,
-        is_cancelled or status_code = 'not_accepted' as is_left_out
-    from {{ ref('mart_case') }}
+        {{ month_or_unknown('c.reported_at') }} as month,
+        c.district_id,
+        c.street_id,
+        coalesce(c.dept_id, 'unassigned') as dept_id,
+        c.channel_code,
+        cast({{ stage_reached('c', 'status') }} as integer) as stage_no,
+        c.is_cancelled or c.status_code = 'not_accepted' as is_left_out
+    from {{ ref('fct_case') }} as c
+    left join {{ ref('case_status') }} as status on c.status_code = status.code
 ),
 
 reached as (

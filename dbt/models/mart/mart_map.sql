@@ -35,10 +35,11 @@ grid_sum as (
         sum(case when v.score is not null then cast(d.weight as decimal(9, 4)) else 0 end) as ok_weight,
         sum(cast(d.weight as decimal(9, 4)) * cast(v.score as decimal(12, 4))) as weighted_score
     from {{ ref('indicator_score') }} as v
+    cross join {{ ref('mart_state') }} as s
     inner join {{ ref('indicator_definition') }} as d on v.indicator_code = d.code and v.definition_version = d.version
     where
         v.area_level = 'grid' and v.dept_id = '*' and v.period_kind = 'month' and d.weight > 0
-        and v.period_start in (select period_start from months)
+        and v.period_start > {{ months_before(month_start('s.as_of'), 24) }}
     group by v.area_id, v.period_start
 ),
 
