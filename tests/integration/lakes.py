@@ -65,18 +65,15 @@ def gridlake(environment: Mapping[str, str], *arguments: str) -> str:
     return done.stdout
 
 
-def land_and_build(settings: Settings, systems: Collection[str] = (), *selection: str) -> None:
-    """Land what the city's systems (all, or these) deliver now, and build core and indicators, without checks.
-
-    `selection` narrows the models, as arguments of dbt.
-    """
+def land_and_build(settings: Settings, systems: Collection[str] = ()) -> None:
+    """Land what the city's systems (all, or these) deliver now, and build core and indicators, without checks."""
     contracts = load_contracts(settings.city)
     for system in load_sources(settings.city):
         if not systems or system.system in systems:
             for name in system.dataset_names:
                 assert land(settings, system, name, contracts[name]).refusals == ()
     prepare(settings)
-    run_dbt(settings, ["build", *MODELS_ONLY, *selection])
+    run_dbt(settings, ["build", *MODELS_ONLY])
 
 
 def fingerprint(settings: Settings, schemas: tuple[str, ...] = ("core", "indicator", "mart")) -> Fingerprint:

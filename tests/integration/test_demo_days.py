@@ -19,23 +19,17 @@ def moving_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BuiltLake]
     with demo_city(home) as variables:
         environment = {"GRIDLAKE_CITY": "demo", "GRIDLAKE_HOME": str(home), **variables}
         settings = load_settings(city="demo", home=home, data=variables["GRIDLAKE_DATA"])
-        lake = BuiltLake(settings, environment)
-        go_on(lake)
-        yield lake
-
-
-def go_on(lake: BuiltLake) -> None:
-    """Land and build what the city's systems deliver now."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in lake.environment.items():
-            patch.setenv(name, value)
-        land_and_build(lake.settings)
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+            land_and_build(settings)
+        yield BuiltLake(settings, environment)
 
 
 def test_late_updates_merge_and_equal_a_build_from_scratch(moving_lake: BuiltLake) -> None:
     open_before = dict(moving_lake.query("SELECT case_id, closed_at FROM lake.core.fct_case WHERE closed_at IS NULL"))
     advance(moving_lake.settings.home_path, "2026-04-06")
-    go_on(moving_lake)
+    moving_lake.run("run")
     closed = moving_lake.query(
         "SELECT case_id FROM lake.core.fct_case WHERE closed_at IS NOT NULL AND reported_at < TIMESTAMP '2026-04-01'"
     )
@@ -49,9 +43,7 @@ def test_late_updates_merge_and_equal_a_build_from_scratch(moving_lake: BuiltLak
 
 def test_a_pull_from_the_past_finds_nothing_new(moving_lake: BuiltLake) -> None:
     before = fingerprint(moving_lake.settings, ("raw", "quarantine", "core"))
-    moving_lake.run(
-        "run", "--source", "hotline_12345", "--source", "permit_office", "--since", "2026-01-01", "--no-build"
-    )
+    moving_lake.run("run", "--source", "hotline_12345", "--source", "permit_office", "--since", "2026-01-01")
     assert differing(before, fingerprint(moving_lake.settings, ("raw", "quarantine", "core"))) == []
 
 

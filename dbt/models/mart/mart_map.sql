@@ -1,10 +1,13 @@
-with months as (
+with shown as (
+    select {{ months_before(month_start('as_of'), 24) }} as after_month
+    from {{ ref('mart_state') }}
+),
+
+months as (
     select distinct v.period_start
     from {{ ref('indicator_value') }} as v
-    cross join {{ ref('mart_state') }} as s
-    where
-        v.area_level = 'city' and v.dept_id = '*' and v.period_kind = 'month'
-        and v.period_start > {{ months_before(month_start('s.as_of'), 24) }}
+    cross join shown as s
+    where v.area_level = 'city' and v.dept_id = '*' and v.period_kind = 'month' and v.period_start > s.after_month
 ),
 
 rings as (
@@ -35,11 +38,11 @@ grid_sum as (
         sum(case when v.score is not null then cast(d.weight as decimal(9, 4)) else 0 end) as ok_weight,
         sum(cast(d.weight as decimal(9, 4)) * cast(v.score as decimal(12, 4))) as weighted_score
     from {{ ref('indicator_score') }} as v
-    cross join {{ ref('mart_state') }} as s
+    cross join shown as s
     inner join {{ ref('indicator_definition') }} as d on v.indicator_code = d.code and v.definition_version = d.version
     where
         v.area_level = 'grid' and v.dept_id = '*' and v.period_kind = 'month' and d.weight > 0
-        and v.period_start > {{ months_before(month_start('s.as_of'), 24) }}
+        and v.period_start > s.after_month
     group by v.area_id, v.period_start
 ),
 
