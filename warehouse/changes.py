@@ -19,11 +19,11 @@ from warehouse.statements import only_statement, referenced_tables, syntax_tree
 Name = tuple[str, str]
 
 # Kinds of change that move rows between files and leave every row as it was.
-_UPKEEP = frozenset(("flushed_inlined", "merge_adjacent", "rewrite_delete", "compacted_table"))
+_UPKEEP = frozenset(("merge_adjacent", "rewrite_delete", "compacted_table"))
 # A snapshot whose message begins so moves rows too, by deleting and inserting them; see `maintenance`.
 UPKEEP_MESSAGE = "maintenance: "
 # Kinds of change whose rows the change feed tells.
-_ROWS = frozenset(("tables_inserted_into", "tables_deleted_from", "inlined_insert", "inlined_delete"))
+_ROWS = frozenset(("tables_inserted_into", "tables_deleted_from"))
 # DuckLake keeps a view's text without the catalogue's name, so that it can be attached under any.
 CATALOG = "{DUCKLAKE_CATALOG}"
 

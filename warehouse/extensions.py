@@ -43,14 +43,9 @@ def extension_path(name: str) -> Path:
 
 
 def load_extensions(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
-    """LOAD each extension by path into an open connection; lakes attached to it later keep no rows inlined."""
+    """LOAD each extension by path into an open connection."""
     for name in names:
         connection.execute(f"LOAD {literal(str(extension_path(name)))}")
-        if name == "ducklake":
-            # DuckLake keeps few rows in the catalogue instead of a file. Moving them out later (a flush) makes a
-            # query that runs at that moment on a SQLite catalogue silently miss them, and on PostgreSQL may fail
-            # it (ducklake issue 1413). Small files, which maintenance merges, are safe.
-            connection.execute("SET GLOBAL ducklake_default_data_inlining_row_limit = 0")
 
 
 def connect(database: str = ":memory:", extensions: Iterable[str] = ()) -> duckdb.DuckDBPyConnection:

@@ -98,7 +98,7 @@ def open_lake(
         connection.execute("SET TimeZone = 'UTC'")
         _attach(connection, settings, read_only=read_only)
         if not read_only and not has_layout(connection):
-            transact(connection, settings, lambda c: ensure_layout(c, settings.city), message="layout")
+            transact(connection, settings, lambda c: _lay_out(c, settings), message="layout")
         check_city(connection, settings.city)
         yield connection
     finally:
@@ -131,6 +131,16 @@ def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_o
             where=str(settings.home_path),
             fix="check GRIDLAKE_HOME and GRIDLAKE_CATALOG",
         ) from None
+
+
+def _lay_out(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    # DuckLake would keep few rows in the catalogue instead of a file. Moving them out later (a flush) makes a query
+    # that runs at that moment on a SQLite catalogue silently miss them, and on PostgreSQL may fail it (ducklake issue
+    # 1413). Small files, which maintenance merges, are safe. It is the lake's own option, before its first table: it
+    # then holds for every tool, and no table gets a place for such rows, for which a session that reads the table for
+    # the first time would read the whole catalogue (50 ms a table).
+    connection.execute("CALL lake.set_option('data_inlining_row_limit', 0)")
+    ensure_layout(connection, settings.city)
 
 
 def _no_lake_yet(settings: Settings) -> LakeError:

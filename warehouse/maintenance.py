@@ -37,7 +37,6 @@ REWRITE_THRESHOLD = 0.3
 class MaintenanceReport:
     """What one run did. `failed` holds "step: reason" of the steps that were given up."""
 
-    flushed_rows: int = 0
     rewritten_files: int = 0
     merged_files: int = 0
     created_files: int = 0
@@ -55,7 +54,7 @@ def maintain(
     orphan_age: timedelta = LONGEST_QUERY,
     progress: Callable[[str], None] | None = None,
 ) -> MaintenanceReport:
-    """Flush, rewrite and merge table by table, then expire snapshots and remove files that nothing needs.
+    """Rewrite and merge table by table, then expire snapshots and remove files that nothing needs.
 
     Running it again without writes in between changes nothing. A step that DuckLake cannot do is reported and
     the others go on.
@@ -78,10 +77,7 @@ def maintain(
     run = _Run(settings, progress or (lambda line: None))
     with run.session():
         for schema, table in names:
-            # In one turn: rows deleted between flush and rewrite would be flushed later against the file that
-            # the rewrite retired, which doubles rows in time travel (ducklake issue 1406).
             with writer_turn(settings.home_path):
-                run.flush(schema, table)
                 run.rewrite(schema, table)
                 run.merge(schema, table)
         if tables is None:
@@ -132,15 +128,6 @@ class _Run:
             yield
         finally:
             self._close()
-
-    def flush(self, schema: str, table: str) -> None:
-        # Finds only what a tool wrote that attached the lake its own way; see `extensions.load_extensions`.
-        rows = self._call(
-            f"flush {schema}.{table}",
-            f"CALL ducklake_flush_inlined_data('lake', schema_name => {literal(schema)}, "
-            f"table_name => {literal(table)})",
-        )
-        self._count(flushed_rows=sum(row[2] for row in rows))
 
     def rewrite(self, schema: str, table: str) -> None:
         # Not by ducklake_rewrite_data_files: where one file holds only NULL in a column, it forgets the column's bounds

@@ -76,7 +76,7 @@ def test_maintenance_keeps_every_version_and_reduces_files(settings: Settings) -
     assert file_counts(settings)["u"] == (1, 0)
     assert report.rewritten_files > 0
     assert report.merged_files > 0
-    assert lines.index("flush core.t") < lines.index("merge core.t") < lines.index("expire") < lines.index("orphans")
+    assert lines.index("rewrite core.t") < lines.index("merge core.t") < lines.index("expire") < lines.index("orphans")
     # Nothing is old enough to be taken away, and there is nothing left to do.
     assert (report.expired_snapshots, report.cleaned_files, report.orphaned_files) == (0, 0, 0)
     assert maintain(settings) == MaintenanceReport()
@@ -127,19 +127,22 @@ def test_few_rows_are_written_to_a_file(settings: Settings) -> None:
     assert ("tables_inserted_into",) in rows
     assert ("tables_deleted_from",) in rows
     assert not {("inlined_insert",), ("inlined_delete",)} & set(rows)
+    # A place for such rows would make the first reader of each table read the whole catalogue.
+    assert read(settings, "SELECT * FROM __ducklake_metadata_lake.ducklake_inlined_data_tables") == []
 
 
-def test_rows_that_another_tool_left_in_the_catalogue_are_flushed(settings: Settings) -> None:
+def test_another_tool_leaves_no_rows_in_the_catalogue_either(settings: Settings) -> None:
     write(settings, "CREATE TABLE lake.core.t AS SELECT n FROM range(50) AS r(n)")
     close_sessions()
     other = connect(extensions=("ducklake", "sqlite_scanner", "postgres_scanner"))
     options = attachment(settings).sql(read_only=False).removesuffix(")")
     other.execute(f"{options}, DATA_INLINING_ROW_LIMIT 10)")
     other.execute("INSERT INTO lake.core.t VALUES (50), (51)")
+    other.execute("CREATE TABLE lake.core.u AS SELECT 1 AS n")
     other.close()
-    assert maintain(settings).flushed_rows == 2
-    assert maintain(settings).flushed_rows == 0
     assert read(settings, "SELECT count(*), sum(n) FROM lake.core.t") == [(52, 1326)]
+    assert len(data_files(settings)) == 4  # with the one of the lake's owner
+    assert read(settings, "SELECT * FROM __ducklake_metadata_lake.ducklake_inlined_data_tables") == []
 
 
 @pytest.mark.parametrize("name", ["retention", "orphan_age"])
@@ -159,7 +162,7 @@ def test_only_the_named_tables_are_kept_up(sqlite_settings: Settings) -> None:
     files = file_counts(sqlite_settings)
     lines: list[str] = []
     maintain(sqlite_settings, tables=["core.u"], progress=lines.append)
-    assert lines == ["flush core.u", "rewrite core.u", "merge core.u"]
+    assert lines == ["rewrite core.u", "merge core.u"]
     assert file_counts(sqlite_settings)["u"] == (1, 0)
     assert file_counts(sqlite_settings)["t"] == files["t"]
 
@@ -217,7 +220,6 @@ def test_failing_step_is_reported_and_the_others_go_on(
     monkeypatch.setattr(maintenance, "_tables", lambda connection, wanted: [("core", "gone"), ("core", "u")])
     report = maintain(sqlite_settings)
     assert [reason.partition(":")[0] for reason in report.failed] == [
-        "flush core.gone",
         "rewrite core.gone",
         "merge core.gone",
     ]
