@@ -37,7 +37,8 @@ class Service:
         name: for people and for its log file.
         command: executable and arguments.
         environment: added to this process's own.
-        health: address that answers 200 once it is ready; empty for a process without one.
+        health: address that answers 200 once it is ready, or path of a socket that then takes connections; empty for
+            a process without one.
     """
 
     name: str
@@ -210,13 +211,21 @@ def wait_until_ready(
         return
     for _ in range(_READY_SECONDS * 2):
         refuse_ended(processes, logs)
-        try:
-            if httpx.get(service.health, timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
+        if _answers(service.health):
+            return
         if stop.wait(0.5):
             return
     raise ServiceError(
         f"no answer within {_READY_SECONDS} s", where=service.health, fix=f"read {logs / service.name}.log"
     )
+
+
+def _answers(health: str) -> bool:
+    try:
+        if not health.startswith("/"):
+            return httpx.get(health, timeout=2).status_code == 200
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.connect(health)
+    except (httpx.TransportError, OSError):
+        return False
+    return True

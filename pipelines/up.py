@@ -11,9 +11,12 @@ import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import yaml
 
 from pipelines.build import ensure_manifest
-from pipelines.run import dagster_instance
+from pipelines.run import dagster_home, dagster_instance
 from pipelines.services import (
     Register,
     Service,
@@ -28,6 +31,7 @@ from warehouse.settings import PROJECT_ROOT, Settings
 
 log = logging.getLogger("gridlake")
 _DOWN_SECONDS = 60
+_LOCATION = "gridlake"
 
 
 def up(settings: Settings, *, with_superset: bool = True) -> None:
@@ -55,17 +59,20 @@ def up(settings: Settings, *, with_superset: bool = True) -> None:
             from pipelines.demo_city.servers import demo_city
 
             os.environ.update(stack.enter_context(demo_city(settings.home_path)))
-        services = _dagster(settings)
+        code_server = _code_server(Path(stack.enter_context(TemporaryDirectory(prefix="gridlake-"))))
+        services = _dagster(settings, code_server)
         if with_superset:
             services.append(_superset(settings, stop))
         ensure_manifest(settings)
         # Dagster's own tables are made here: its pages and its daemon, started together, would both make them.
         with dagster_instance(settings):
             pass
-        log.info("starting %s", ", ".join(service.name for service in services))
-        processes = {s.name: stack.enter_context(running(s, register, logs)) for s in services}
-        for service in services:
-            wait_until_ready(service, processes, logs, stop)
+        processes: dict[str, subprocess.Popen[bytes]] = {}
+        for together in ([code_server], services):
+            log.info("starting %s", ", ".join(service.name for service in together))
+            processes |= {s.name: stack.enter_context(running(s, register, logs)) for s in together}
+            for service in together:
+                wait_until_ready(service, processes, logs, stop)
         if not stop.is_set():
             addresses = _addresses(settings, with_superset)
             for line in addresses:
@@ -140,9 +147,28 @@ def down(settings: Settings) -> list[str]:
     return names
 
 
-def _dagster(settings: Settings) -> list[Service]:
+def _code_server(folder: Path) -> Service:
+    """The one process that reads our definitions, for Dagster's pages and its daemon, and starts their runs.
+
+    Without it each of them starts one of its own, and the daemon's is started anew every minute. It listens on a
+    socket in a folder that only its owner enters: Dagster asks nobody there who he is. Socket paths are short by the
+    system's rule, so it does not lie in the lake's folder.
+    """
+    socket = folder / "code.sock"
+    command = [
+        str(Path(sys.executable).with_name("dagster")),
+        *("code-server", "start", "--socket", str(socket), "--location-name", _LOCATION),
+        *("--module-name", "pipelines.definitions", "--working-directory", str(PROJECT_ROOT)),
+    ]
+    return Service("dagster-code-server", command, health=str(socket))
+
+
+def _dagster(settings: Settings, code_server: Service) -> list[Service]:
     folder = Path(sys.executable).parent
-    workspace = ("-w", str(PROJECT_ROOT / "workspace.yaml"))
+    file = dagster_home(settings) / "workspace.yaml"
+    grpc_server = {"socket": code_server.health, "location_name": _LOCATION}
+    file.write_text(yaml.safe_dump({"load_from": [{"grpc_server": grpc_server}]}), encoding="utf-8")
+    workspace = ("-w", str(file))
     pages = [str(folder / "dagster-webserver"), *workspace, "-h", "127.0.0.1", "-p", str(settings.port)]
     return [
         Service("dagster-webserver", pages, health=f"http://127.0.0.1:{settings.port}/server_info"),
