@@ -24,8 +24,11 @@ _FLAGS = [
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    # Only maps: pages put together by such a card that is none cost a quarter more.
+    "--disable-gpu-compositing",
 ]
 _WAIT_MS = 90_000
+WIDTH = 1920
 # A chart's place on a dashboard; notes have none of these.
 CHART = "[class*='dashboard-chart-id-']"
 # What Superset shows in place of a chart.
@@ -64,17 +67,17 @@ class Watched:
         if parts.scheme not in ("data", "blob") and parts.netloc != urlsplit(self.home).netloc:
             self.outside.append(address)
 
-    def open_dashboard(self, slug: str, *, frame: str | None = None) -> Locator:
+    def open_dashboard(self, slug: str) -> Locator:
         """Open a dashboard and wait until none of its charts is loading; gives the charts."""
         self.page.goto(f"{self.home}/superset/dashboard/{slug}/")
         return self.wait_for_charts()
 
     def wait_for_charts(self) -> Locator:
+        """Make the screen as high as the page, because Superset loads a chart when it comes into view, and wait."""
         charts = self.page.locator(CHART)
         charts.first.wait_for(timeout=_WAIT_MS)
+        self.page.set_viewport_size({"width": WIDTH, "height": self.page.evaluate("document.body.scrollHeight")})
         for number in range(charts.count()):
-            # Superset loads a chart when it is scrolled into view.
-            charts.nth(number).scroll_into_view_if_needed()
             charts.nth(number).locator(".slice_container, .chart-container").first.wait_for(timeout=_WAIT_MS)
         self.page.wait_for_function(
             '() => document.querySelectorAll(\'.dashboard-component-chart-holder [data-test="loading-indicator"],'
@@ -86,24 +89,27 @@ class Watched:
 
     def undrawn(self, charts: Locator) -> list[str]:
         """Titles of the charts that show nothing, with what they show instead."""
+        picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
         found = []
         for number in range(charts.count()):
             chart = charts.nth(number)
-            chart.scroll_into_view_if_needed()
             title = chart.locator(".header-title, [data-test='editable-title']").first.text_content() or str(number)
             text = chart.inner_text()
+            place = chart.bounding_box()
+            assert place is not None
+            left, top, right, bottom = place["x"], place["y"], place["x"] + place["width"], place["y"] + place["height"]
             if any(words in text for words in _EMPTY) or chart.locator(".ant-alert-error, .ant-empty").count():
                 found.append(f"{title}: {text[:200]}")
-            elif colours(chart.screenshot()) < _MIN_COLOURS:
+            elif right > picture.width or bottom > picture.height:
+                found.append(f"{title}: beyond the screen, {place}")
+            elif colours(picture.crop((round(left), round(top), round(right), round(bottom)))) < _MIN_COLOURS:
                 found.append(f"{title}: blank")
         return found
 
 
-def colours(picture: bytes) -> int:
+def colours(picture: Image.Image) -> int:
     """Number of different colours in a picture."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
-    found = image.getcolors(maxcolors=image.width * image.height)
-    return len(found or [])
+    return len(picture.getcolors(maxcolors=picture.width * picture.height) or [])
 
 
 @contextmanager
