@@ -22,6 +22,8 @@ _DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
 _HEADER_BYTES = 1 << 20
 MAX_LINE_BYTES = 16 << 20
+# DuckDB's own size for usual lines; of the longest line it would take 16 times as much, for each thread at once.
+BUFFER_BYTES = 32 << 20
 
 
 class CsvReader:
@@ -63,7 +65,7 @@ class CsvReader:
             f"(SELECT *, file_index AS _file FROM read_csv({listing}, columns = {{{types}}},"
             f" auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
             f" strict_mode = true, null_padding = false, max_line_size = {MAX_LINE_BYTES},"
-            " hive_partitioning = false, store_rejects = true, rejects_limit = 0,"
+            f" buffer_size = {BUFFER_BYTES}, hive_partitioning = false, store_rejects = true, rejects_limit = 0,"
             f" rejects_table = 'rejects_{mark}', rejects_scan = 'scans_{mark}'))"
         )
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import duckdb
 
+from pipelines.connectors.csv_reader import BUFFER_BYTES, MAX_LINE_BYTES
 from pipelines.connectors.reader import SourceFile
 from pipelines.landing.batch import Batch, Column, Delivery, UnreadableDelivery, readable
 from pipelines.source import DatasetSource
 from warehouse.identifiers import literal
 
-MAX_LINE_BYTES = 16 << 20
 _GEOMETRY = "$geometry"
 
 
@@ -133,7 +133,7 @@ def _documents(entry: DatasetSource, listing: str, file: str, largest_bytes: int
                             WHEN json_type(_text) <> 'OBJECT' THEN 'is no object' END AS _problem
                 FROM read_csv({listing}, columns = {{'_text': 'VARCHAR'}}, auto_detect = false, header = false,
                               delim = '\x1f', quote = '', escape = '', max_line_size = {MAX_LINE_BYTES},
-                              hive_partitioning = false)
+                              buffer_size = {BUFFER_BYTES}, hive_partitioning = false)
                 WHERE trim(_text) <> ''
             )"""
     documents = f"""(

@@ -158,6 +158,7 @@ def _land_all(
             if piece.halves is None:
                 refusals.append(Refusal(entry.dataset, piece.deliveries[0].uri, error.problem))
             else:
+                log.info("%s: %d deliveries are taken apart: %s", entry.dataset, len(piece.deliveries), error.problem)
                 yield from _land_all(connection, settings, system, entry, contract, piece.halves(), refusals)
         finally:
             piece.release()

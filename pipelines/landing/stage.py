@@ -159,7 +159,7 @@ def _capture(batch: Batch, name: str) -> Column:
         (value,) = set(values)
         return Column(f"{{{name}}}", "CAST(NULL AS VARCHAR)" if value is None else literal(value))
     listing = ", ".join("NULL" if value is None else literal(value) for value in values)
-    return Column(f"{{{name}}}", f"(CAST([{listing}] AS VARCHAR[]))[_file + 1]")
+    return Column(f"{{{name}}}", f"(CAST([{listing}] AS VARCHAR[]))[CAST(_file AS BIGINT) + 1]")
 
 
 def _refuse_missing_required(

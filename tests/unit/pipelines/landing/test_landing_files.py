@@ -127,6 +127,38 @@ def test_a_field_may_come_from_several_columns_and_from_the_path(sqlite_settings
     assert found == [("a", 2, "2026-01-01"), ("b", 3, "2026-01-02")]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("orders.csv", "order_no\n{0}\n"),
+        ("orders.ndjson", '{{"order_no": "{0}"}}\n'),
+        ("orders.json", '[{{"order_no": "{0}"}}]'),
+        ("orders.geojson", '{{"features": [{{"properties": {{"order_no": "{0}"}}, "geometry": null}}]}}'),
+    ],
+)
+def test_files_with_different_places_in_the_path_land_in_one_transaction(
+    name: str, content: str, sqlite_settings: Settings, tmp_path: Path
+) -> None:
+    described = contract(field("order_no", is_required=True, key_position=1), field("taken", "DATE"))
+    place = files(
+        sqlite_settings,
+        tmp_path / "drops",
+        described,
+        path=f"{{day}}/{name}",
+        format=name.rpartition(".")[2],
+        fields={"taken": "{day}"},
+    )
+    days = [f"2026-01-{day:02d}" for day in range(1, 6)]
+    place.drop(f"{days[0]}/{name}", content.format("of day 0"))
+    place.land()
+    before = place.snapshot()
+    for number, day in enumerate(days[1:], 1):
+        place.drop(f"{day}/{name}", content.format(f"of day {number}"))
+    place.land()
+    assert place.snapshot() == before + 1, "a batch that fails is taken apart, file by file"
+    assert place.rows("order_no, taken::varchar", order="1") == [(f"of day {n}", day) for n, day in enumerate(days)]
+
+
 def test_fixes_are_applied_and_counted_exactly(sqlite_settings: Settings, tmp_path: Path) -> None:
     reason = {"reason": "a known bad value", "learned": "file of 2026"}
     fixes = [
