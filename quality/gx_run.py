@@ -1,6 +1,6 @@
 """Running declared suites with Great Expectations over an open lake.
 
-Imported only by `suites.run_suites`, because importing Great Expectations takes seconds. Nothing of its own
+Imported only by `suite_run.run_suites`, because importing Great Expectations takes seconds. Nothing of its own
 results is kept but counts and key columns: its samples repeat values, which may be personal data.
 """
 

@@ -1,6 +1,6 @@
 """Expectation suites of key tables: raw tables from their contracts, core tables from the models' yml.
 
-A suite is declared here as plain data and run by Great Expectations (`run_suites`); landing and dbt judge
+A suite is declared here as plain data and run by Great Expectations (`suite_run`); landing and dbt judge
 the same rules on their way, so a suite that fails says that a table is not what its declaration promises.
 """
 
@@ -15,7 +15,7 @@ import yaml
 
 from catalog.codelists import code_list
 from catalog.contract import Contract, Field, load_contracts
-from quality.results import CheckResult, Severity
+from quality.results import Severity
 from quality.rules import field_conditions
 from warehouse.identifiers import literal, quoted
 from warehouse.settings import PROJECT_ROOT, Settings
@@ -155,25 +155,3 @@ def _test_expectation(column: str, test: str | dict[str, Any]) -> Expectation | 
             return Expectation(rule, "no_rows", column, broken=broken, severity=severity)
         return Expectation(rule, "in_set", column, values=tuple(values), severity=severity)
     return None
-
-
-def run_suite(settings: Settings, suite: Suite) -> list[CheckResult]:
-    """The results of one suite, one a demand, in the suite's order.
-
-    Raises:
-        LakeError: there is no lake.
-    """
-    return run_suites(settings, [suite])
-
-
-def run_suites(settings: Settings, suites: Iterable[Suite]) -> list[CheckResult]:
-    """The results of several suites; Great Expectations is imported (about 5 s) and set up once.
-
-    A table that is not in the lake gives one failed result `table_exists`.
-
-    Raises:
-        LakeError: there is no lake.
-    """
-    from quality.gx_run import run
-
-    return run(settings, list(suites))

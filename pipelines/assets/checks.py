@@ -13,7 +13,8 @@ from pipelines.resources import LakeResource
 from quality.contract_checks import contract_checks
 from quality.results import CheckResult, latest, position, record
 from quality.suite_report import write_report
-from quality.suites import KEY_MODELS, Suite, run_suites, suites_of
+from quality.suite_run import run_suites
+from quality.suites import KEY_MODELS, Suite, suites_of
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
 

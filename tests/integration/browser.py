@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,9 +29,16 @@ _FLAGS = [
     "--disable-gpu-compositing",
 ]
 _WAIT_MS = 90_000
-WIDTH = 1920
+_PAINT_SECONDS = 20
+WIDTH, HEIGHT = 1920, 1080
 # A chart's place on a dashboard; notes have none of these.
 CHART = "[class*='dashboard-chart-id-']"
+# Where in its place it draws; the rest is the title.
+_BODY = ".slice_container, .chart-container"
+# Superset gives charts their new width a moment after the window has got its own.
+_FITS = """selector => [...document.querySelectorAll(selector)].every(chart =>
+  [...chart.querySelectorAll('canvas, .slice_container')].every(part =>
+    part.getBoundingClientRect().right <= chart.getBoundingClientRect().right + 1))"""
 # What Superset shows in place of a chart.
 _EMPTY = (
     "No results were returned for this query",
@@ -69,6 +77,7 @@ class Watched:
 
     def open_dashboard(self, slug: str) -> Locator:
         """Open a dashboard and wait until none of its charts is loading; gives the charts."""
+        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
         self.page.goto(f"{self.home}/superset/dashboard/{slug}/")
         return self.wait_for_charts()
 
@@ -78,7 +87,7 @@ class Watched:
         charts.first.wait_for(timeout=_WAIT_MS)
         self.page.set_viewport_size({"width": WIDTH, "height": self.page.evaluate("document.body.scrollHeight")})
         for number in range(charts.count()):
-            charts.nth(number).locator(".slice_container, .chart-container").first.wait_for(timeout=_WAIT_MS)
+            charts.nth(number).locator(_BODY).first.wait_for(timeout=_WAIT_MS)
         self.page.wait_for_function(
             '() => document.querySelectorAll(\'.dashboard-component-chart-holder [data-test="loading-indicator"],'
             " .slice_container .loading').length === 0",
@@ -87,22 +96,43 @@ class Watched:
         self.page.wait_for_load_state("networkidle")
         return charts
 
-    def undrawn(self, charts: Locator) -> list[str]:
-        """Titles of the charts that show nothing, with what they show instead."""
+    def resize(self, width: int, height: int) -> None:
+        """Show the page on another screen and wait until its charts fit into their places there."""
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate("window.scrollTo(0, 0)")
+        self.page.wait_for_function(_FITS, arg=CHART, timeout=_WAIT_MS)
+        self.page.wait_for_load_state("networkidle")
+
+    def undrawn(self, charts: Locator, *, is_whole: bool = True) -> list[str]:
+        """Titles of the charts that show nothing, with what they show instead.
+
+        With `is_whole` the screen must show all of them; else those that it does not show whole are not judged.
+        """
+        end = time.monotonic() + _PAINT_SECONDS
+        # A chart that has its data may still be painting.
+        while found := self._undrawn(charts, is_whole):
+            if time.monotonic() > end:
+                break
+            self.page.wait_for_timeout(200)
+        return found
+
+    def _undrawn(self, charts: Locator, is_whole: bool) -> list[str]:
         picture = Image.open(io.BytesIO(self.page.screenshot())).convert("RGB")
         found = []
         for number in range(charts.count()):
             chart = charts.nth(number)
             title = chart.locator(".header-title, [data-test='editable-title']").first.text_content() or str(number)
             text = chart.inner_text()
-            place = chart.bounding_box()
-            assert place is not None
-            left, top, right, bottom = place["x"], place["y"], place["x"] + place["width"], place["y"] + place["height"]
+            place = chart.locator(_BODY).first.bounding_box()
+            assert place is not None, title
+            box = [round(each) for each in (place["x"], place["y"])]
+            box += [box[0] + round(place["width"]), box[1] + round(place["height"])]
+            is_seen = box[2] <= picture.width and box[3] <= picture.height
             if any(words in text for words in _EMPTY) or chart.locator(".ant-alert-error, .ant-empty").count():
                 found.append(f"{title}: {text[:200]}")
-            elif right > picture.width or bottom > picture.height:
+            elif not is_seen and is_whole:
                 found.append(f"{title}: beyond the screen, {place}")
-            elif colours(picture.crop((round(left), round(top), round(right), round(bottom)))) < _MIN_COLOURS:
+            elif is_seen and colours(picture.crop(tuple(box))) < _MIN_COLOURS:
                 found.append(f"{title}: blank")
         return found
 

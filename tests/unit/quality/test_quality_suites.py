@@ -12,7 +12,8 @@ import pytest
 from catalog.contract import Contract, load_contracts
 from quality.results import CheckResult
 from quality.suite_report import KEPT_RUNS, write_report
-from quality.suites import Suite, core_suites, raw_suite, run_suite, run_suites, suites_of
+from quality.suite_run import run_suites
+from quality.suites import Suite, core_suites, raw_suite, suites_of
 from tests.unit.catalog.samples import contract as make_contract
 from tests.unit.catalog.samples import field, set_custom, sound
 from tests.unit.quality.lakes import Row, opened
@@ -143,7 +144,7 @@ def test_a_demand_that_cannot_be_evaluated_fails_without_values(
     document["schema"][0]["quality"][0]["implementation"] = "CAST(phone AS INTEGER) > 0"
     suite = raw_suite(make_contract(tmp_path, document))
     broken = [e for e in suite.expectations if e.rule == "rule:closed_after_reported"]
-    (result,) = run_suite(checked[0], replace(suite, expectations=tuple(broken)))
+    (result,) = run_suites(checked[0], [replace(suite, expectations=tuple(broken))])
     assert not result.is_passed
     assert "could not be evaluated" in result.message
     assert PHONE not in repr(result)
@@ -169,7 +170,7 @@ def test_every_contract_and_key_model_of_the_project_has_a_suite() -> None:
 
 
 def test_importing_quality_does_not_import_great_expectations() -> None:
-    imports = "import sys, quality.suites, quality.results, quality.contract_checks"
+    imports = "import sys, quality.suites, quality.suite_run, quality.results, quality.contract_checks"
     code = f"{imports}; print('great_expectations' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
