@@ -22,6 +22,7 @@ from warehouse.settings import Settings
 
 log = logging.getLogger("gridlake")
 
+_BLOCKED = "DagsterAssetCheckFailedError"
 _DAGSTER_YAML = """\
 telemetry:
   enabled: false
@@ -96,7 +97,8 @@ def run_city(
             landed += _landed(result)
             refused += _refused(result)
             failed_checks += _failed_checks(result)
-            failures += _failures(result)
+            failures += _failures(result, but=_BLOCKED)
+        # What a blocking check of a landing found; it has stopped its step, and is told in words here.
         held_back = [f"{r.layer}.{r.dataset}: {r.message}" for r in blocking_failures(settings)]
         is_due = build and not held_back and (full_refresh or is_build_due(settings))
         if is_due and not failures:
@@ -173,13 +175,16 @@ def _failed_checks(result: dg.ExecuteInProcessResult) -> list[tuple[str, dg.Asse
     ]
 
 
-def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+def _failures(result: dg.ExecuteInProcessResult, but: str = "") -> list[str]:
+    """What failed, step by step, without errors of the class `but`."""
     failures = []
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
+            if error is not None and error.cls_name == but:
+                continue
             text = error.message.strip() if error else "failed"
             failures.append(f"{event.step_key}: {text}")
     return failures

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,19 @@ def test_maintain_tells_its_counts(small_lake: Path) -> None:
     result = runner.invoke(app, ["maintain"])
     assert result.exit_code == 0, result.output
     assert "merged files" in result.stdout
+
+
+def test_a_bad_delivery_holds_the_build_back_and_says_why(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, models_home: Callable[[str], Path]
+) -> None:
+    monkeypatch.setenv("GRIDLAKE_CITY", "washington_dc")
+    monkeypatch.setenv("GRIDLAKE_DATA", str(tmp_path / "drops"))
+    shutil.copytree(models_home("washington_dc") / "dbt", home / "dbt")
+    rows = [{"properties": {"VENDORID": None, "OBJECTID": number}, "geometry": None} for number in range(20)]
+    dropped = tmp_path / "drops" / "permits" / "2016-08-16" / "street-vendors.geojson"
+    dropped.parent.mkdir(parents=True)
+    dropped.write_text(json.dumps({"features": rows}))
+    result = runner.invoke(app, ["run", "--source", "dc_permit"])
+    assert result.exit_code == 1
+    assert "held back by raw.dc_street_vendor: 1 of 1 deliveries lost more than 5% of their rows" in result.stderr
+    assert "core and indicator were left as they are" in result.stdout
