@@ -27,6 +27,8 @@ from warehouse.secret_files import write_secret
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.superset.access import Unit, compile_access, read_access
 from warehouse.superset.bundle import compile_bundle
+from warehouse.superset.definition import load_dashboards
+from warehouse.superset.filters import idle_filters
 from warehouse.superset.server.options import Options
 
 ENVIRONMENT = PROJECT_ROOT / ".venv-superset"
@@ -141,20 +143,28 @@ def is_prepared(settings: Settings) -> bool:
 
 def units(settings: Settings) -> list[Unit]:
     """The city's units as they are published; none before the first publish."""
+    rows = _asked(
+        settings,
+        "SELECT dept_id, coalesce(dept_name_zh, dept_name_en, dept_id), parent_dept_id FROM main.dim_department"
+        " ORDER BY dept_id",
+    )
+    return [Unit(*row) for row in rows]
+
+
+def _asked(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
+    """Rows of what is published; none before the first publish."""
     served = current(settings, SERVING_NAME)
     if served is None:
         return []
     with duckdb.connect(str(served.path), read_only=True) as connection:
-        rows = connection.execute(
-            "SELECT dept_id, coalesce(dept_name_zh, dept_name_en, dept_id), parent_dept_id FROM main.dim_department"
-            " ORDER BY dept_id"
-        ).fetchall()
-    return [Unit(*row) for row in rows]
+        return connection.execute(sql).fetchall()
 
 
 def _compile(settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
     manifest = json.loads(ensure_manifest(settings).read_text(encoding="utf-8"))
-    bundle = compile_bundle(manifest)
+    dashboards = load_dashboards()
+    idle = idle_filters(dashboards, lambda sql: bool(_asked(settings, sql)))
+    bundle = compile_bundle(manifest, dashboards, idle)
     access = compile_access(read_access(), bundle.datasets, bundle.slugs, units(settings))
     return dict(bundle.files), access
 

@@ -47,6 +47,8 @@ def test_a_dashboard_is_drawn(slug: str, signed_in: tuple[str, Watched]) -> None
     # The address is the one of the language, whichever was asked for.
     expect(watched.page).to_have_url(re.compile(f"/dashboard/{slug}{'-en' if language == 'en' else ''}/"))
     assert watched.undrawn(charts) == []
+    # What its filters chose for themselves is applied.
+    expect(watched.page.locator("[data-test='filter-bar__apply-button']")).to_be_disabled()
     for screen, (width, height) in SCREENS.items():
         watched.resize(width, height)
         assert watched.undrawn(charts, is_whole=False) == []

@@ -7,7 +7,7 @@ caveats are written there. Each dashboard is compiled twice, once in each langua
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from warehouse.superset.definition import (
     load_dashboards,
 )
 from warehouse.superset.faults import faults
-from warehouse.superset.filters import chart_configuration, native_filters
+from warehouse.superset.filters import FilterName, chart_configuration, native_filters
 from warehouse.superset.layout import position
 from warehouse.superset.legend import legend_style, with_legends
 from warehouse.superset.marts import Column, Metric, Model, label, read_marts
@@ -63,12 +63,17 @@ class Bundle:
         return tuple(self.shown)
 
 
-def compile_bundle(manifest: Mapping[str, Any], dashboards: Iterable[Dashboard] | None = None) -> Bundle:
+def compile_bundle(
+    manifest: Mapping[str, Any],
+    dashboards: Iterable[Dashboard] | None = None,
+    idle: Collection[FilterName] = (),
+) -> Bundle:
     """Compile dashboards and data sets.
 
     Args:
         manifest: dbt's manifest.json.
         dashboards: the definitions; those of the project if not given.
+        idle: filters that have nothing to choose from, see `filters.idle_filters`.
 
     Raises:
         DashboardError: a dashboard names something that the manifest does not have; the first fault is told.
@@ -93,7 +98,7 @@ def compile_bundle(manifest: Mapping[str, Any], dashboards: Iterable[Dashboard] 
             slug = ids.dashboard_slug(dashboard.slug, language)
             for chart in dashboard.charts:
                 files[f"charts/{slug}/{chart.key}.yaml"] = _chart(chart, dashboard, models[chart.dataset], language)
-            files[f"dashboards/{slug}.yaml"] = _dashboard(dashboard, language, models)
+            files[f"dashboards/{slug}.yaml"] = _dashboard(dashboard, language, models, idle)
     return Bundle(
         files={path: _text(content) for path, content in sorted(files.items())},
         datasets=tuple(models),
@@ -222,7 +227,9 @@ def _chart(chart: Chart, dashboard: Dashboard, model: Model, language: Language)
     } | _OURS
 
 
-def _dashboard(dashboard: Dashboard, language: Language, models: Mapping[str, Model]) -> dict[str, Any]:
+def _dashboard(
+    dashboard: Dashboard, language: Language, models: Mapping[str, Model], idle: Collection[FilterName]
+) -> dict[str, Any]:
     numbers = {chart.key: number for number, chart in enumerate(dashboard.charts, start=1)}
     charts = {key: (number, ids.chart_id(dashboard.slug, key, language)) for key, number in numbers.items()}
     return {
@@ -253,7 +260,7 @@ def _dashboard(dashboard: Dashboard, language: Language, models: Mapping[str, Mo
                 "scope": {"rootPath": ["ROOT_ID"], "excluded": []},
                 "chartsInScope": list(numbers.values()),
             },
-            "native_filter_configuration": native_filters(dashboard, language, models, numbers),
+            "native_filter_configuration": native_filters(dashboard, language, models, numbers, idle),
         },
     } | _OURS
 

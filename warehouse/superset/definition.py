@@ -104,7 +104,7 @@ class Filter(_Part):
     `first`: the value chosen when the page opens is the newest (greatest) or the lowest one that the data have;
     `start`: values known beforehand. `many`: several may be chosen. `where` narrows the values offered, `within`
     names filters whose choice narrows them. `only` or `except` say which charts it is for (else all). Charts wait for a
-    filter with `first`; not so with `waits: false`, for data that a city may not have: they would wait for ever.
+    filter with `first`.
     """
 
     key: Key
@@ -114,7 +114,6 @@ class Filter(_Part):
     column: str
     many: bool = False
     first: Literal["newest", "lowest"] | None = None
-    waits: bool = True
     start: Start | None = None
     where: Where = {}
     within: tuple[str, ...] = ()

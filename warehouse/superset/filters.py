@@ -6,23 +6,61 @@ filter could not be applied to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from warehouse.identifiers import quoted
+from warehouse.languages import LANGUAGES
 from warehouse.superset.definition import Dashboard, Filter, Language
 from warehouse.superset.ids import dataset_id
 from warehouse.superset.marts import Model, label
 from warehouse.superset.seeds import labels
-from warehouse.superset.where import adhoc_filters
+from warehouse.superset.where import adhoc_filters, condition
 
+# Slug of its dashboard and key.
+FilterName = tuple[str, str]
 _ALL = {"rootPath": ["ROOT_ID"]}
 
 
 def native_filters(
-    dashboard: Dashboard, language: Language, models: Mapping[str, Model], numbers: Mapping[str, int]
+    dashboard: Dashboard,
+    language: Language,
+    models: Mapping[str, Model],
+    numbers: Mapping[str, int],
+    idle: Collection[FilterName] = (),
 ) -> list[dict[str, Any]]:
-    """The dashboard's filters as Superset writes them; `numbers` are the charts' numbers within the bundle."""
-    return [_native(filter_, dashboard, language, models, numbers) for filter_ in dashboard.filters]
+    """The dashboard's filters as Superset writes them.
+
+    Args:
+        dashboard: its definition.
+        language: of titles and labels.
+        models: the marts.
+        numbers: the charts' numbers within the bundle.
+        idle: filters that have nothing to choose from, see `idle_filters`.
+    """
+    return [_native(filter_, dashboard, language, models, numbers, idle) for filter_ in dashboard.filters]
+
+
+def idle_filters(dashboards: Iterable[Dashboard], has_rows: Callable[[str], bool]) -> frozenset[FilterName]:
+    """The filters that would choose their first value and have none: a city without permits has no month of them.
+
+    Charts that waited for such a filter would load for ever; where they do not wait, they say that there is nothing.
+
+    Args:
+        dashboards: the definitions.
+        has_rows: whether a SELECT over the published views gives a row.
+    """
+    return frozenset(
+        (dashboard.slug, filter_.key)
+        for dashboard in dashboards
+        for filter_ in dashboard.filters
+        if filter_.first is not None and not has_rows(_values(filter_))
+    )
+
+
+def _values(filter_: Filter) -> str:
+    conditions = [f"{quoted(filter_.column)} IS NOT NULL", *([condition(filter_.where)] if filter_.where else [])]
+    return f"SELECT 1 FROM {LANGUAGES[0]}.{quoted(filter_.dataset)} WHERE {' AND '.join(conditions)} LIMIT 1"
 
 
 def reached(filter_: Filter, dashboard: Dashboard, models: Mapping[str, Model]) -> list[str]:
@@ -57,6 +95,7 @@ def _native(
     language: Language,
     models: Mapping[str, Model],
     numbers: Mapping[str, int],
+    idle: Collection[FilterName],
 ) -> dict[str, Any]:
     model = models[filter_.dataset]
     inside = reached(filter_, dashboard, models)
@@ -81,8 +120,8 @@ def _native(
         "controlValues": controls,
         "adhoc_filters": adhoc_filters(filter_.where, model),
         "defaultDataMask": _default(filter_, language),
-        # Charts wait for the filters that choose for themselves, so nothing is asked twice.
-        "requiredFirst": filter_.first is not None and filter_.waits,
+        # Charts wait for the filters that choose for themselves. Superset applies such a choice only where they do.
+        "requiredFirst": filter_.first is not None and (dashboard.slug, filter_.key) not in idle,
         "cascadeParentIds": [_id(dashboard, key) for key in filter_.within],
         "scope": _ALL | {"excluded": [number for key, number in numbers.items() if key not in inside]},
     }

@@ -1,9 +1,10 @@
-"""Fixed conditions of charts and filters, as Superset writes them."""
+"""Fixed conditions of charts and filters, as Superset writes them and as SQL."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from warehouse.identifiers import literal, quoted
 from warehouse.superset.definition import Condition, Scalar, Where
 from warehouse.superset.marts import Model
 
@@ -28,6 +29,21 @@ def adhoc_filters(where: Where, model: Model) -> list[dict[str, Any]]:
         for column, condition in where.items()
         for operator, value in _operations(condition)
     ]
+
+
+def condition(where: Where) -> str:
+    """The same conditions as SQL, true for the rows that meet all of them."""
+    return " AND ".join(
+        f"{quoted(column)} {operator}{_operand(value)}"
+        for column, of in where.items()
+        for operator, value in _operations(of)
+    )
+
+
+def _operand(value: Any) -> str:
+    if isinstance(value, list):
+        return f" ({', '.join(literal(str(each)) for each in value)})"
+    return "" if value is None else f" {literal(str(value))}"
 
 
 def _operations(condition: Scalar | list[Scalar] | Condition) -> list[tuple[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.unit.warehouse.superset.samples import DASHBOARD, dashboard, manifest
 from warehouse.superset.definition import Dashboard, Language
-from warehouse.superset.filters import chart_configuration, native_filters
+from warehouse.superset.filters import chart_configuration, idle_filters, native_filters
 from warehouse.superset.ids import dataset_id
 from warehouse.superset.marts import read_marts
 
@@ -31,6 +31,25 @@ def test_the_newest_value_is_chosen_when_the_page_opens() -> None:
     assert month["controlValues"]["enableEmptyFilter"] is True
     assert month["requiredFirst"] is True
     assert month["controlValues"]["multiSelect"] is False
+
+
+def test_charts_do_not_wait_for_a_filter_that_has_nothing_to_choose_from() -> None:
+    asked: list[str] = []
+
+    def has_rows(sql: str) -> bool:
+        asked.append(sql)
+        return False
+
+    of = changed("month", where={"period_kind": "month", "level_name": {"not": ["x", "it's"]}})
+    idle = idle_filters([of], has_rows)
+    assert idle == {("sample", "month")}
+    assert asked == [
+        f'SELECT 1 FROM zh."{of.filters[0].dataset}" WHERE "month" IS NOT NULL AND "period_kind" == \'month\''
+        " AND \"level_name\" NOT IN ('x', 'it''s') LIMIT 1"
+    ]
+    assert idle_filters([of], lambda sql: True) == frozenset()
+    (month, *_) = native_filters(of, "zh", read_marts(manifest()), NUMBERS, idle)
+    assert month["requiredFirst"] is False
 
 
 def test_a_filter_reaches_the_charts_that_have_its_column() -> None:
