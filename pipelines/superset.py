@@ -12,7 +12,8 @@ import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
@@ -143,27 +144,30 @@ def is_prepared(settings: Settings) -> bool:
 
 def units(settings: Settings) -> list[Unit]:
     """The city's units as they are published; none before the first publish."""
-    rows = _asked(
-        settings,
-        "SELECT dept_id, coalesce(dept_name_zh, dept_name_en, dept_id), parent_dept_id FROM main.dim_department"
-        " ORDER BY dept_id",
-    )
+    with _published(settings) as ask:
+        rows = ask(
+            "SELECT dept_id, coalesce(dept_name_zh, dept_name_en, dept_id), parent_dept_id FROM main.dim_department"
+            " ORDER BY dept_id"
+        )
     return [Unit(*row) for row in rows]
 
 
-def _asked(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
-    """Rows of what is published; none before the first publish."""
+@contextmanager
+def _published(settings: Settings) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
+    """A way to ask what is published; it gives no rows before the first publish."""
     served = current(settings, SERVING_NAME)
     if served is None:
-        return []
+        yield lambda sql: []
+        return
     with duckdb.connect(str(served.path), read_only=True) as connection:
-        return connection.execute(sql).fetchall()
+        yield lambda sql: connection.execute(sql).fetchall()
 
 
 def _compile(settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
     manifest = json.loads(ensure_manifest(settings).read_text(encoding="utf-8"))
     dashboards = load_dashboards()
-    idle = idle_filters(dashboards, lambda sql: bool(_asked(settings, sql)))
+    with _published(settings) as ask:
+        idle = idle_filters(dashboards, lambda sql: bool(ask(sql)))
     bundle = compile_bundle(manifest, dashboards, idle)
     access = compile_access(read_access(), bundle.datasets, bundle.slugs, units(settings))
     return dict(bundle.files), access

@@ -13,7 +13,7 @@ from typing import IO
 import duckdb
 import pyarrow as pa
 
-from pipelines.connectors.reader import SourceFile
+from pipelines.connectors.reader import BUFFER_BYTES, MAX_LINE_BYTES, SourceFile
 from pipelines.landing.batch import Batch, UnreadableDelivery, json_of, numbered, readable, rest_of
 from pipelines.source import DatasetSource
 from warehouse.identifiers import literal
@@ -21,9 +21,6 @@ from warehouse.identifiers import literal
 _DELIMITERS = ",;\t|"
 _CHUNK = 1 << 20
 _HEADER_BYTES = 1 << 20
-MAX_LINE_BYTES = 16 << 20
-# DuckDB's own size for usual lines; of the longest line it would take 16 times as much, for each thread at once.
-BUFFER_BYTES = 32 << 20
 
 
 class CsvReader:

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from pipelines.connectors.csv_reader import BUFFER_BYTES, MAX_LINE_BYTES
-from pipelines.connectors.reader import SourceFile
+from pipelines.connectors.reader import BUFFER_BYTES, MAX_LINE_BYTES, SourceFile
 from pipelines.landing.batch import Batch, Column, Delivery, UnreadableDelivery, readable
 from pipelines.source import DatasetSource
 from warehouse.identifiers import literal

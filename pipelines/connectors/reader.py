@@ -11,6 +11,10 @@ import duckdb
 from pipelines.landing.batch import Batch, Delivery
 from pipelines.source import DatasetSource
 
+# Of every format that is read line by line.
+MAX_LINE_BYTES = 16 << 20
+# DuckDB's own size for usual lines; of the longest line it would take 16 times as much, for each thread at once.
+BUFFER_BYTES = 32 << 20
 _COMPRESSION = {".gz": "gzip", ".zst": "zstd"}
 
 

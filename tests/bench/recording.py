@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from browser import Watched, chromium, sign_in
+from browser import WALL, Watched, chromium, sign_in
 from superset_client import RunningCity
 
 from warehouse.superset.access import read_access
@@ -44,7 +44,7 @@ def record(city: RunningCity, slugs: Sequence[str] = ()) -> list[Asked]:
     """Open the dashboards (all, in Chinese) as the first account; gives what their pages asked for, in their order."""
     found: list[Asked] = []
     with chromium() as browser:
-        watched = Watched(browser.new_page(viewport={"width": 1920, "height": 1080}), city.address)
+        watched = Watched(browser.new_page(viewport=WALL), city.address)
         password = (city.home / "superset" / "first-password").read_text().strip()
         sign_in(watched.page, city.address, "admin", password, "zh")
         opened = ""

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from PIL import Image
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, ViewportSize, sync_playwright
 
 # WebGL is drawn by the processor: maps must work on a machine without a graphics card.
 _FLAGS = [
@@ -30,7 +30,7 @@ _FLAGS = [
 ]
 _WAIT_MS = 90_000
 _PAINT_SECONDS = 20
-WIDTH, HEIGHT = 1920, 1080
+WALL = ViewportSize(width=1920, height=1080)
 # A chart's place on a dashboard; notes have none of these.
 CHART = "[class*='dashboard-chart-id-']"
 # Where in its place it draws; the rest is the title.
@@ -77,7 +77,7 @@ class Watched:
 
     def open_dashboard(self, slug: str) -> Locator:
         """Open a dashboard and wait until none of its charts is loading; gives the charts."""
-        self.page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+        self.page.set_viewport_size(WALL)
         self.page.goto(f"{self.home}/superset/dashboard/{slug}/")
         return self.wait_for_charts()
 
@@ -85,7 +85,7 @@ class Watched:
         """Make the screen as high as the page, because Superset loads a chart when it comes into view, and wait."""
         charts = self.page.locator(CHART)
         charts.first.wait_for(timeout=_WAIT_MS)
-        self.page.set_viewport_size({"width": WIDTH, "height": self.page.evaluate("document.body.scrollHeight")})
+        self.page.set_viewport_size({**WALL, "height": self.page.evaluate("document.body.scrollHeight")})
         for number in range(charts.count()):
             charts.nth(number).locator(_BODY).first.wait_for(timeout=_WAIT_MS)
         self.page.wait_for_function(
@@ -96,9 +96,9 @@ class Watched:
         self.page.wait_for_load_state("networkidle")
         return charts
 
-    def resize(self, width: int, height: int) -> None:
+    def resize(self, screen: ViewportSize) -> None:
         """Show the page on another screen and wait until its charts fit into their places there."""
-        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.set_viewport_size(screen)
         self.page.evaluate("window.scrollTo(0, 0)")
         self.page.wait_for_function(_FITS, arg=CHART, timeout=_WAIT_MS)
         self.page.wait_for_load_state("networkidle")

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser import CHART, Watched, chromium, pictures_folder, sign_in
-from playwright.sync_api import Browser, expect
+from browser import CHART, WALL, Watched, chromium, pictures_folder, sign_in
+from playwright.sync_api import Browser, ViewportSize, expect
 from superset_client import RunningCity
 
 from warehouse.superset.access import read_access
 
 SLUGS = list(read_access().dashboards)
-SCREENS = {"wall": (1920, 1080), "laptop": (1366, 768)}
+SCREENS = {"wall": WALL, "laptop": ViewportSize(width=1366, height=768)}
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +28,7 @@ def signed_in(
 ) -> Iterator[tuple[str, Watched]]:
     """A steward's browser, signed in by the form."""
     language = str(request.param)
-    context = browser.new_context(
-        viewport={"width": 1920, "height": 1080}, locale="zh-CN" if language == "zh" else "en-US"
-    )
+    context = browser.new_context(viewport=WALL, locale="zh-CN" if language == "zh" else "en-US")
     watched = Watched(context.new_page(), running_city.address)
     password = (running_city.home / "superset" / "first-password").read_text().strip()
     sign_in(watched.page, running_city.address, "admin", password, language)
@@ -49,8 +47,8 @@ def test_a_dashboard_is_drawn(slug: str, signed_in: tuple[str, Watched]) -> None
     assert watched.undrawn(charts) == []
     # What its filters chose for themselves is applied.
     expect(watched.page.locator("[data-test='filter-bar__apply-button']")).to_be_disabled()
-    for screen, (width, height) in SCREENS.items():
-        watched.resize(width, height)
+    for screen, size in SCREENS.items():
+        watched.resize(size)
         assert watched.undrawn(charts, is_whole=False) == []
         watched.page.screenshot(path=pictures_folder() / f"{slug}-{language}-{screen}.png")
     assert watched.errors == []
@@ -58,7 +56,7 @@ def test_a_dashboard_is_drawn(slug: str, signed_in: tuple[str, Watched]) -> None
 
 
 def test_the_language_menu_switches_the_dashboard(browser: Browser, running_city: RunningCity) -> None:
-    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    context = browser.new_context(viewport=WALL)
     watched = Watched(context.new_page(), running_city.address)
     password = (running_city.home / "superset" / "first-password").read_text().strip()
     sign_in(watched.page, running_city.address, "admin", password, "zh")
@@ -72,7 +70,7 @@ def test_the_language_menu_switches_the_dashboard(browser: Browser, running_city
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_stranger_sees_the_public_dashboard(language: str, browser: Browser, running_city: RunningCity) -> None:
-    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    context = browser.new_context(viewport=WALL)
     watched = Watched(context.new_page(), running_city.address)
     watched.page.goto(f"{running_city.address}/lang/{language}")
     watched.errors.clear()
@@ -87,7 +85,7 @@ def test_a_stranger_sees_the_public_dashboard(language: str, browser: Browser, r
 def test_the_public_dashboard_is_shown_in_another_page(
     language: str, browser: Browser, running_city: RunningCity
 ) -> None:
-    context = browser.new_context(viewport={"width": 1920, "height": 1080})
+    context = browser.new_context(viewport=WALL)
     watched = Watched(context.new_page(), running_city.address)
     watched.page.goto(f"{running_city.address}/gridlake/embedded/?language={language}")
     charts = watched.page.frame_locator("#board").locator(CHART)

@@ -15,7 +15,7 @@ from warehouse.superset.definition import Dashboard, Filter, Language
 from warehouse.superset.ids import dataset_id
 from warehouse.superset.marts import Model, label
 from warehouse.superset.seeds import labels
-from warehouse.superset.where import adhoc_filters, condition
+from warehouse.superset.where import adhoc_filters, sql_conditions
 
 # Slug of its dashboard and key.
 FilterName = tuple[str, str]
@@ -59,8 +59,8 @@ def idle_filters(dashboards: Iterable[Dashboard], has_rows: Callable[[str], bool
 
 
 def _values(filter_: Filter) -> str:
-    conditions = [f"{quoted(filter_.column)} IS NOT NULL", *([condition(filter_.where)] if filter_.where else [])]
-    return f"SELECT 1 FROM {LANGUAGES[0]}.{quoted(filter_.dataset)} WHERE {' AND '.join(conditions)} LIMIT 1"
+    conditions = " AND ".join([f"{quoted(filter_.column)} IS NOT NULL", *sql_conditions(filter_.where)])
+    return f"SELECT 1 FROM {LANGUAGES[0]}.{quoted(filter_.dataset)} WHERE {conditions} LIMIT 1"
 
 
 def reached(filter_: Filter, dashboard: Dashboard, models: Mapping[str, Model]) -> list[str]:

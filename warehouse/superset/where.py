@@ -31,13 +31,13 @@ def adhoc_filters(where: Where, model: Model) -> list[dict[str, Any]]:
     ]
 
 
-def condition(where: Where) -> str:
-    """The same conditions as SQL, true for the rows that meet all of them."""
-    return " AND ".join(
+def sql_conditions(where: Where) -> list[str]:
+    """The same conditions as SQL, in the same order."""
+    return [
         f"{quoted(column)} {operator}{_operand(value)}"
-        for column, of in where.items()
-        for operator, value in _operations(of)
-    )
+        for column, condition in where.items()
+        for operator, value in _operations(condition)
+    ]
 
 
 def _operand(value: Any) -> str:
