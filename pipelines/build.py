@@ -33,7 +33,7 @@ class BuildError(GridLakeError):
 
 @dataclass(frozen=True)
 class BuildState:
-    """Up to which landing, and from which text of the models, the lake is built."""
+    """Up to which landing, and from which text of the models (its hash and the city's time zone), the lake is built."""
 
     load_seq: int
     models_hash: str
@@ -44,6 +44,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
     lake = attachment(settings)
     return {
         "GRIDLAKE_CITY": settings.city,
+        "GRIDLAKE_TIMEZONE": settings.timezone,
         "GRIDLAKE_DBT_ATTACH_PATH": lake.target,
         "GRIDLAKE_DBT_DATA_PATH": lake.data_path,
         "GRIDLAKE_DBT_META": "WAL" if lake.is_sqlite else "",
@@ -75,6 +76,11 @@ def models_hash(folder: Path = DBT_PROJECT) -> str:
     return digest.hexdigest()
 
 
+def _models_as_told(settings: Settings) -> str:
+    """The models' text and what of the settings is written into it."""
+    return f"{models_hash()} {settings.timezone}"
+
+
 def ensure_manifest(settings: Settings) -> Path:
     """dbt's manifest for the models as they are now; parsed again only when their text has changed.
 
@@ -83,7 +89,7 @@ def ensure_manifest(settings: Settings) -> Path:
     """
     target = target_path(settings)
     manifest, mark = target / "manifest.json", target / "models_hash"
-    current = f"{settings.city} {models_hash()}"
+    current = f"{settings.city} {_models_as_told(settings)}"
     if manifest.exists() and mark.exists() and mark.read_text() == current:
         return manifest
     run_dbt(settings, ["parse", "--no-partial-parse"])
@@ -131,10 +137,10 @@ def prepare(settings: Settings) -> None:
             transact(connection, settings, create, message="tables of new contracts")
 
 
-def current_state(connection: duckdb.DuckDBPyConnection) -> BuildState:
+def current_state(connection: duckdb.DuckDBPyConnection, settings: Settings) -> BuildState:
     """What a build started now would be built from."""
     ((sequence,),) = connection.execute("SELECT coalesce(max(load_seq), 0) FROM lake.ops.load").fetchall()
-    return BuildState(int(sequence), models_hash())
+    return BuildState(int(sequence), _models_as_told(settings))
 
 
 def built_state(connection: duckdb.DuckDBPyConnection) -> BuildState | None:
@@ -146,7 +152,7 @@ def built_state(connection: duckdb.DuckDBPyConnection) -> BuildState | None:
 def is_build_due(settings: Settings) -> bool:
     """Whether rows have landed, or models have changed, since the last successful build."""
     with open_lake(settings, spatial=False) as connection:
-        return built_state(connection) != current_state(connection)
+        return built_state(connection) != current_state(connection, settings)
 
 
 def record_build(settings: Settings, state: BuildState) -> None:

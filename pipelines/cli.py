@@ -239,12 +239,15 @@ def contracts_check(
 
 @contracts_app.command("generate")
 def contracts_generate() -> None:
-    """Write what dbt is told of the contracts: sources.yml and the seed data_set."""
+    """Write what dbt is told of contracts and sources: sources.yml, the seeds data_set and source_system."""
     from catalog.generate import DATA_SETS, SOURCES, generate
+    from pipelines import source_names
 
     with told():
         written = generate()
-    for path in (SOURCES, DATA_SETS):
+        if source_names.generate():
+            written.append(source_names.SEED)
+    for path in (SOURCES, DATA_SETS, source_names.SEED):
         out.print(f"{path.name} {'written' if path in written else 'was up to date'}")
 
 

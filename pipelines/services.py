@@ -73,7 +73,7 @@ class Register:
                     fix="`gridlake down` stops them",
                 ) from None
             self.stop_left_behind()
-            self._write({"pid": os.getpid(), "processes": []})
+            self._write({"pid": os.getpid(), "began": began(os.getpid()), "processes": []})
             try:
                 yield
             finally:
@@ -123,12 +123,14 @@ class Register:
 
 
 def began(pid: int) -> str | None:
-    """When the process began, in the kernel's own count; None where there is no such process."""
+    """When the process began, in the kernel's own count; None where there is no such process, or it has ended and is
+    only waiting for its parent to notice."""
     try:
-        # The name in brackets may hold spaces; the fields after it are numbers.
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        # The name in brackets may hold spaces; the fields after it are a letter for the state and numbers.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
+    return None if fields[0] in "ZX" else fields[19]
 
 
 def refuse_taken_port(port: int, setting: str) -> None:

@@ -58,7 +58,7 @@ def status(settings: Settings) -> Status:
             if schema in ("core", "indicator") and name not in _BOOKKEEPING:
                 ((count,),) = lake.execute(f'SELECT count(*) FROM lake.{schema}."{name}"').fetchall()
                 built.append((f"{schema}.{name}", int(count)))
-        is_due = built_state(lake) != current_state(lake)
+        is_due = built_state(lake) != current_state(lake, settings)
     datasets = []
     for contract in load_contracts(settings.city).values():
         deliveries, read, accepted, quarantined, loaded_at = loads.get(contract.name, (0, 0, 0, 0, None))

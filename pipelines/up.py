@@ -21,6 +21,7 @@ from pipelines.services import (
     Register,
     Service,
     ServiceError,
+    began,
     refuse_ended,
     refuse_taken_port,
     running,
@@ -131,12 +132,7 @@ def down(settings: Settings) -> list[str]:
     register = Register(settings.home_path)
     names = [str(process["name"]) for process in register.read().get("processes", [])]
     if register.is_held():
-        os.kill(int(register.read()["pid"]), signal.SIGTERM)
-        end = time.monotonic() + _DOWN_SECONDS
-        while register.is_held():
-            if time.monotonic() > end:
-                raise ServiceError("does not end", where="gridlake up", value=register.read().get("pid"), fix="kill it")
-            time.sleep(0.2)
+        _end_starter(register)
     else:
         names = register.stop_left_behind()
         register.file.unlink(missing_ok=True)
@@ -145,6 +141,21 @@ def down(settings: Settings) -> list[str]:
 
         stop_left_behind(settings.home_path)
     return names
+
+
+def _end_starter(register: Register) -> None:
+    """Tell the process that holds the register to end, and wait until it has: also after it let the register go."""
+    asked: dict[str, object] = {}
+    end = time.monotonic() + _DOWN_SECONDS
+    while register.is_held() or (asked and began(int(str(asked["pid"]))) == asked["began"]):
+        told = register.read()
+        # It may be about to write down who it is, and what stands there is then of one before it.
+        if not asked and told and began(int(told["pid"])) == told["began"]:
+            asked = told
+            os.kill(int(told["pid"]), signal.SIGTERM)
+        if time.monotonic() > end:
+            raise ServiceError("does not end", where="gridlake up", value=told.get("pid"), fix="kill it")
+        time.sleep(0.1)
 
 
 def _code_server(folder: Path) -> Service:

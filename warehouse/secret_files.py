@@ -5,6 +5,8 @@ Needs only the standard library, because Superset's environment uses it too.
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 from pathlib import Path
@@ -21,6 +23,11 @@ def secret(file: Path) -> str:
     if file.stat().st_mode & 0o077:
         raise PermissionError(f"{file} can be read by others: delete it, or set its mode to 600")
     return file.read_text(encoding="utf-8").strip()
+
+
+def derived(of: str, purpose: str) -> str:
+    """Another secret for one purpose: whoever learns it does not know the one it comes from."""
+    return hmac.new(of.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 def write_secret(file: Path, text: str, *, replace: bool = True) -> None:

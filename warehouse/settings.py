@@ -22,6 +22,7 @@ from warehouse.errors import SettingsError
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "GRIDLAKE_"
 # Names under these prefixes belong to source systems, to dbt's profile and to the tests, not to the lake.
+_SECRET = ("catalog", "superset_metadata", "superset_secret")
 _FOREIGN_PREFIXES = ("GRIDLAKE_DEMO_", "GRIDLAKE_SOURCE_", "GRIDLAKE_DBT_", "GRIDLAKE_TEST_")
 
 
@@ -46,6 +47,9 @@ class Settings(BaseSettings):
     superset_workers: int = Field(default=2, ge=1, le=64, description="Processes that serve Superset's pages.")
     superset_metadata: str = Field(
         default="", description="postgresql:// URL of Superset's own tables; empty means a SQLite file in the home."
+    )
+    superset_secret: str = Field(
+        default="", repr=False, description="What signs Superset's sessions; empty means a file made in the home."
     )
     superset_embed_hosts: str = Field(
         default="", description="Sites that may show embedded dashboards, for example https://portal.example."
@@ -81,6 +85,13 @@ class Settings(BaseSettings):
     def _is_a_postgresql_url(cls, value: str) -> str:
         if value and urlsplit(value).scheme not in ("postgresql", "postgres"):
             raise ValueError("must be empty (SQLite) or a postgresql:// URL")
+        return value
+
+    @field_validator("superset_secret")
+    @classmethod
+    def _is_long_enough(cls, value: str) -> str:
+        if value and len(value) < 32:
+            raise ValueError("must have 32 characters or more, for example from `openssl rand -base64 42`")
         return value
 
     @field_validator("superset_embed_hosts")
@@ -121,7 +132,7 @@ class Settings(BaseSettings):
 
     def secrets(self) -> list[str]:
         """Texts that must never reach a log or an error message."""
-        given = []
+        given: list[str | None] = [self.superset_secret]
         for url in (self.catalog, self.superset_metadata):
             parts = urlsplit(url)
             given += [parts.password, *parse_qs(parts.query).get("password", [])]
@@ -148,5 +159,5 @@ def load_settings(**overrides: object) -> Settings:
         first = error.errors()[0]
         name = PREFIX + str(first["loc"][0]).upper()
         # A database's URL may hold a password, so its value is not repeated.
-        value = None if name in (PREFIX + "CATALOG", PREFIX + "SUPERSET_METADATA") else first.get("input")
+        value = None if str(first["loc"][0]) in _SECRET else first.get("input")
         raise SettingsError(str(first["msg"]), where=name, value=value, fix=f"set {name} again") from None

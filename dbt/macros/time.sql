@@ -17,6 +17,24 @@
     ({{ seconds_between(earlier, later) }} / 3600.0)
 {%- endmacro %}
 
+{# Seconds since 1970-01-01, BIGINT, of a moment that is kept in UTC: ages by the clock are told from it. #}
+{% macro epoch_seconds(utc) -%}
+    {{ seconds_between("cast('1970-01-01 00:00:00' as timestamp)", utc) }}
+{%- endmacro %}
+
+{# A moment that is kept in UTC (what the lake tells of itself), in the city's own time. #}
+{% macro city_time(utc) -%}
+    {{ adapter.dispatch('city_time', 'gridlake')(utc, env_var('GRIDLAKE_TIMEZONE', 'Asia/Shanghai')) }}
+{%- endmacro %}
+
+{% macro default__city_time(utc, zone) -%}
+    from_utc_timestamp({{ utc }}, '{{ zone }}')
+{%- endmacro %}
+
+{% macro duckdb__city_time(utc, zone) -%}
+    timezone('{{ zone }}', timezone('UTC', {{ utc }}))
+{%- endmacro %}
+
 {# The calendar day of a timestamp in the city's own time (staging turns every timestamp into it). #}
 {% macro local_day(timestamp) -%}
     cast({{ timestamp }} as date)

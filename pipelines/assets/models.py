@@ -72,7 +72,7 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         current = lake.settings
         prepare(current)
         with open_lake(current, spatial=False) as connection:
-            state = current_state(connection)
+            state = current_state(connection, current)
             is_whole = not context.is_subset
         os.environ.update(dbt_environment(current))  # dagster-dbt hands dbt this process's environment
         with writer_turn(current.home_path):

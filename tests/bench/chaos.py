@@ -44,7 +44,7 @@ for system in load_sources(settings.city):
 if is_build_due(settings):
     prepare(settings)
     with open_lake(settings) as connection:
-        state = current_state(connection)
+        state = current_state(connection, settings)
     with writer_turn(settings.home_path):
         run_dbt(settings, ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"])
     record_build(settings, state)

@@ -35,10 +35,14 @@ WALL = ViewportSize(width=1920, height=1080)
 CHART = "[class*='dashboard-chart-id-']"
 # Where in its place it draws; the rest is the title.
 _BODY = ".slice_container, .chart-container"
-# Superset gives charts their new width a moment after the window has got its own.
-_FITS = """selector => [...document.querySelectorAll(selector)].every(chart =>
-  [...chart.querySelectorAll('canvas, .slice_container')].every(part =>
-    part.getBoundingClientRect().right <= chart.getBoundingClientRect().right + 1))"""
+# Superset gives places their new width a moment after the window has got its own, and charts theirs later still.
+# Rows of a table may be wider than their place: they are scrolled.
+_FITS = """selector => {
+  const right = element => element.getBoundingClientRect().right;
+  return [...document.querySelectorAll(selector)].every(chart => right(chart) <= window.innerWidth
+    && [...chart.querySelectorAll('canvas, .slice_container, .slice_container div[style*="px"]:not(table *)')]
+      .every(part => right(part) <= right(chart) + 1));
+}"""
 # What Superset shows in place of a chart.
 _EMPTY = (
     "No results were returned for this query",

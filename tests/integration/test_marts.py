@@ -14,6 +14,7 @@ from shapely.geometry import Polygon
 from shapely.ops import unary_union
 
 from catalog.contract import load_contracts
+from pipelines.source import load_sources
 from tests.conventions.test_mart_labels import MARTS, in_one_language
 from warehouse.lake import open_lake
 
@@ -298,6 +299,28 @@ def test_deliveries_and_checks_are_those_of_ops(lake: duckdb.DuckDBPyConnection)
     )
     names = {column[0] for column in ask(lake, "DESCRIBE mart.mart_check")}
     assert "failed_keys" not in names
+
+
+def test_what_the_lake_tells_of_itself_is_in_the_citys_time_and_by_names(lake: duckdb.DuckDBPyConnection) -> None:
+    """Shanghai is eight hours before UTC all the year."""
+    titles = {system.system: (system.title_zh, system.title_en) for system in load_sources("demo")}
+    landed = "loaded_at + INTERVAL 8 HOURS"
+    assert ask(
+        lake,
+        "SELECT delivery_id, loaded_at, day, source_system_name_zh, source_system_name_en"
+        " FROM mart.mart_delivery ORDER BY ALL",
+    ) == [
+        (delivery, at, at.date(), *titles[source])
+        for delivery, at, source in ask(lake, f"SELECT delivery_id, {landed}, source FROM ops.load ORDER BY ALL")
+    ]
+    assert ask(lake, "SELECT dataset, last_loaded_at, last_loaded_seconds FROM mart.mart_dataset ORDER BY ALL") == ask(
+        lake,
+        f"SELECT dataset, max({landed}), floor(max(epoch(loaded_at)))::BIGINT"
+        " FROM ops.load GROUP BY dataset ORDER BY ALL",
+    )
+    assert ask(lake, "SELECT max(checked_at) FROM mart.mart_check") == ask(
+        lake, "SELECT max(checked_at) + INTERVAL 8 HOURS FROM ops.quality_result"
+    )
 
 
 def test_unmapped_codes_are_those_of_the_cases(lake: duckdb.DuckDBPyConnection) -> None:

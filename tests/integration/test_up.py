@@ -88,6 +88,9 @@ def test_in_the_background_it_runs_until_down_also_after_its_starter_was_killed(
     assert {"dagster-code-server", "dagster-webserver", "dagster-daemon"} <= set(re.split(r"[,:\s]+", stopped))
     assert processes_of(home) == [], pages
     assert "nothing was running" in gridlake(lake, "down")
+    gridlake(lake, "up", "--background", "--no-superset")
+    gridlake(lake, "down")
+    assert [process for process in processes_of(home) if process.status() != psutil.STATUS_ZOMBIE] == []
 
 
 def test_a_taken_port_is_refused_by_name(tmp_path: Path) -> None:

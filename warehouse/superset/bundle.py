@@ -147,8 +147,8 @@ def _column(column: Column, model: Model, language: Language) -> dict[str, Any]:
         "type": column.data_type,
         "is_dttm": column.is_time,
         "is_active": True,
-        # Codes are for filters and joins; people drill by what has a name.
-        "groupby": not _is_code_of_a_name(column.name, model),
+        # Codes are for filters and joins, measures for metrics; people drill by what has a name.
+        "groupby": not _is_code_of_a_name(column.name, model) and not _is_measure(column),
         "filterable": True,
         "expression": None,
         "python_date_format": None,
@@ -163,11 +163,15 @@ def _readable_first(model: Model) -> list[Column]:
     def rank(column: Column) -> int:
         if _is_code_of_a_name(column.name, model):
             return 3
-        if column.data_type in ("BIGINT", "DOUBLE"):
+        if _is_measure(column):
             return 2
         return int(column.data_type.startswith("TIMESTAMP"))
 
     return sorted(model.columns.values(), key=rank)
+
+
+def _is_measure(column: Column) -> bool:
+    return column.data_type in ("BIGINT", "DOUBLE")
 
 
 def _is_code_of_a_name(column: str, model: Model) -> bool:

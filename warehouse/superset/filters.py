@@ -11,7 +11,7 @@ from typing import Any
 
 from warehouse.identifiers import quoted
 from warehouse.languages import LANGUAGES
-from warehouse.superset.definition import Dashboard, Filter, Language
+from warehouse.superset.definition import Chart, Dashboard, Filter, Language
 from warehouse.superset.ids import dataset_id
 from warehouse.superset.marts import Model, label
 from warehouse.superset.seeds import labels
@@ -64,12 +64,16 @@ def _values(filter_: Filter) -> str:
 
 
 def reached(filter_: Filter, dashboard: Dashboard, models: Mapping[str, Model]) -> list[str]:
-    """Keys of the charts that a filter narrows."""
+    """Keys of the charts that a filter narrows; a map is narrowed where one of its layers is."""
+
+    def asks_of(chart: Chart) -> set[str]:
+        layers = (dashboard.chart(key) for key in chart.layers)
+        return {chart.dataset, *(layer.dataset for layer in layers if layer)}
+
     return [
         chart.key
         for chart in dashboard.charts
-        if chart.dataset in models
-        and filter_.column in models[chart.dataset].columns
+        if any(filter_.column in models[dataset].columns for dataset in asks_of(chart) if dataset in models)
         and chart.key not in filter_.except_
         and (not filter_.only or chart.key in filter_.only)
     ]

@@ -91,8 +91,12 @@ def _meta(thing: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _text(meta: Mapping[str, Any], prefix: str = "") -> Text | None:
+    """A text of a yml, where English words stand as in a dictionary; on a page they begin with a capital."""
     zh, en = meta.get(f"{prefix}zh"), meta.get(f"{prefix}en")
-    return None if zh is None and en is None else Text(zh=str(zh or en), en=str(en or zh))
+    if zh is None and en is None:
+        return None
+    english = str(en or zh)
+    return Text(zh=str(zh or en), en=english[:1].upper() + english[1:])
 
 
 def _model(node: Mapping[str, Any]) -> Model:

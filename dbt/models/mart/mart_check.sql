@@ -18,6 +18,7 @@ select
     {{ label_pair('kind_name', 'check_kind', 'r.kind') }},
     r.layer,
     case when r.layer = 'raw' then l.source end as source,
+    {{ label_pair('source_system_name', 's', "case when r.layer = 'raw' then l.source end") }},
     r.dataset,
     {{ label_pair('dataset_name', 'd', 'r.dataset') }},
     r.rule,
@@ -29,11 +30,12 @@ select
     r.failed_count,
     100.0 * r.failed_count / nullif(r.checked_count, 0) as failed_pct,
     r.message,
-    r.checked_at
+    {{ city_time('r.checked_at') }} as checked_at
 from newest as r
 left join source_of as l on r.dataset = l.dataset
 left join {{ ref('data_set') }} as d
     on r.layer = 'raw' and r.dataset = d.code and d.city = '{{ env_var("GRIDLAKE_CITY", "demo") }}'
+left join {{ ref('source_system') }} as s on r.layer = 'raw' and l.source = s.code and d.city = s.city
 {{ join_labels('check_kind', 'r.kind') }}
 {{ join_labels('check_state', 'r.state') }}
 where r.result_rank = 1

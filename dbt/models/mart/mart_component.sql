@@ -25,7 +25,7 @@ select
     c.district_id,
     {{ label_pair('district_name', 'district', 'c.district_id') }},
     coalesce(c.owner_dept_id, 'unassigned') as dept_id,
-    {{ label_pair('dept_name', 'department', "coalesce(c.owner_dept_id, 'unassigned')") }},
+    {{ label_pair('owner_dept_name', 'department', "coalesce(c.owner_dept_id, 'unassigned')") }},
     c.lon,
     c.lat,
     c.surveyed_date,

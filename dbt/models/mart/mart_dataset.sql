@@ -7,13 +7,14 @@ with delivered as (
         sum(read_count) as read_count,
         sum(accepted_count) as accepted_count,
         sum(quarantined_count) as quarantined_count,
-        max(loaded_at) as last_loaded_at
+        max(loaded_at) as last_loaded_utc
     from {{ source('ops', 'load') }}
     group by source, dataset
 )
 
 select
     l.source,
+    {{ label_pair('source_system_name', 's', 'l.source') }},
     d.code as dataset,
     {{ label_pair('dataset_name', 'd', 'd.code') }},
     coalesce(l.delivery_count, 0) as delivery_count,
@@ -21,8 +22,10 @@ select
     cast(coalesce(l.accepted_count, 0) as bigint) as accepted_count,
     cast(coalesce(l.quarantined_count, 0) as bigint) as quarantined_count,
     100.0 * l.quarantined_count / nullif(l.read_count, 0) as quarantined_pct,
-    l.last_loaded_at,
+    {{ city_time('l.last_loaded_utc') }} as last_loaded_at,
+    {{ epoch_seconds('l.last_loaded_utc') }} as last_loaded_seconds,
     d.frequency_hours + d.lateness_hours as allowed_hours
 from {{ ref('data_set') }} as d
 left join delivered as l on d.code = l.dataset
+left join {{ ref('source_system') }} as s on d.city = s.city and l.source = s.code
 where d.city = '{{ env_var("GRIDLAKE_CITY", "demo") }}'

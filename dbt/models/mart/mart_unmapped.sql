@@ -28,6 +28,7 @@ with unmapped as (
 
 select
     u.source_system,
+    {{ label_pair('source_system_name', 's', 'u.source_system') }},
     u.list,
     {{ label_pair('list_name', 'work_list', 'u.list') }},
     u.source_code,
@@ -36,4 +37,6 @@ select
     u.first_at,
     u.last_at
 from unmapped as u
+left join {{ ref('source_system') }} as s
+    on u.source_system = s.code and s.city = '{{ env_var("GRIDLAKE_CITY", "demo") }}'
 {{ join_labels('work_list', 'u.list') }}

@@ -26,7 +26,7 @@ from warehouse.settings import Settings, load_settings
 def test_a_new_lake_is_due_and_a_built_one_is_not(sqlite_settings: Settings) -> None:
     assert is_build_due(sqlite_settings)
     with open_lake(sqlite_settings) as connection:
-        state = current_state(connection)
+        state = current_state(connection, sqlite_settings)
     record_build(sqlite_settings, state)
     assert not is_build_due(sqlite_settings)
 
@@ -34,6 +34,13 @@ def test_a_new_lake_is_due_and_a_built_one_is_not(sqlite_settings: Settings) -> 
 def test_other_models_make_a_build_due(sqlite_settings: Settings) -> None:
     record_build(sqlite_settings, BuildState(0, "what the models were before"))
     assert is_build_due(sqlite_settings)
+
+
+def test_another_time_zone_makes_a_build_due(sqlite_settings: Settings) -> None:
+    with open_lake(sqlite_settings) as connection:
+        record_build(sqlite_settings, current_state(connection, sqlite_settings))
+    assert not is_build_due(sqlite_settings)
+    assert is_build_due(sqlite_settings.model_copy(update={"timezone": "America/New_York"}))
 
 
 def test_models_hash_follows_content_only(tmp_path: Path) -> None:

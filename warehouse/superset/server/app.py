@@ -1,4 +1,4 @@
-"""What is added to Superset's web application: one version for each page load, dashboards in the reader's language."""
+"""What is added to Superset's web application: one version for each page load, and the other modules' hooks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, g, has_request_context, jsonify, redirect, request, session
+from flask import Flask, Response, g, has_request_context, jsonify, request
 
-from warehouse.superset.ids import ENGLISH_SUFFIX
 from warehouse.superset.server.options import Options
 from warehouse.superset.server.versions import (
     HEADER,
@@ -26,7 +25,6 @@ _CHARTS = re.compile(r"/api/v1/dashboard/[^/]+/charts/?")
 _LAYERS = "/superset/explore_json/"
 _CHART_DATA = re.compile(rf"/api/v1/chart/(?:data|\d+/data/?)|{_LAYERS}")
 _COLOURS = re.compile(r"/api/v1/dashboard/(?P<id>\d+)/colors/?")
-_PAGE = re.compile(r"/superset/dashboard/(?P<slug>[a-z0-9-]+)/?")
 
 _options = Options.from_environment()
 pages = Pages(_options.home / "pages", _options.serving)
@@ -56,12 +54,13 @@ def path_of_request() -> Path:
 
 def install(app: Flask) -> None:
     """Add the hooks (Superset's FLASK_APP_MUTATOR)."""
-    from warehouse.superset.server import quiet
+    from warehouse.superset.server import drill, language, quiet
     from warehouse.superset.server.embedded import blueprint
 
     quiet.install(app)
+    language.install(app)
+    drill.install(app)
     app.before_request(_recognise_bearer)
-    app.before_request(_dashboard_in_the_readers_language)
     app.before_request(_refuse_charts_without_data)
     app.before_request(_keep_colours)
     app.after_request(_mark)
@@ -104,22 +103,6 @@ def _refuse_charts_without_data() -> tuple[Response, int] | None:
     return None
 
 
-def _dashboard_in_the_readers_language() -> Any:
-    match = _PAGE.fullmatch(request.path)
-    if match is None or request.method != "GET":
-        return None
-    slug = match["slug"]
-    is_english = slug.endswith(ENGLISH_SUFFIX)
-    wants_english = (session.get("locale") or "zh") == "en"
-    if is_english == wants_english:
-        return None
-    other = slug + ENGLISH_SUFFIX if wants_english else slug.removesuffix(ENGLISH_SUFFIX)
-    if not _is_dashboard(other):
-        return None
-    query = f"?{request.query_string.decode()}" if request.query_string else ""
-    return redirect(f"/superset/dashboard/{other}/{query}")
-
-
 def _keep_colours() -> Response | None:
     """Pages write back the colours that they gave to labels; those of our dashboards are given by their files."""
     match = _COLOURS.fullmatch(request.path)
@@ -130,13 +113,6 @@ def _keep_colours() -> Response | None:
 
     dashboard = db.session.get(Dashboard, int(match["id"]))
     return jsonify(result={}) if dashboard is not None and dashboard.is_managed_externally else None
-
-
-def _is_dashboard(slug: str) -> bool:
-    from superset import db
-    from superset.models.dashboard import Dashboard
-
-    return bool(db.session.query(db.session.query(Dashboard).filter_by(slug=slug).exists()).scalar())
 
 
 def _mark(response: Response) -> Response:

@@ -1,10 +1,11 @@
 """Superset's configuration. Started by `gridlake up`, which gives it `Options` through the environment.
 
-No secret stands here or in the environment, nothing is fetched from outside, no account is made by default.
+No secret stands here, nothing is fetched from outside, no account is made by default.
 """
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from superset.config import DISALLOWED_SQL_FUNCTIONS as _DISALLOWED
 from superset.config import THEME_DARK as _DARK
 from superset.config import THEME_DEFAULT as _LIGHT
 
-from warehouse.secret_files import secret
+from warehouse.secret_files import derived, secret
 from warehouse.superset import colours, ids
 from warehouse.superset.server.connection import TELLING_FUNCTIONS, Instances, mutator
 from warehouse.superset.server.options import Options
@@ -22,7 +23,9 @@ _options = Options.from_environment()
 _options.home.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 DATA_DIR = str(_options.home)
-SECRET_KEY = secret(_options.secret_file)
+# A city's own vault may give the secret; else it is made once, in a file.
+_given = os.environ.get("GRIDLAKE_SUPERSET_SECRET", "")
+SECRET_KEY = _given or secret(_options.secret_file)
 SQLALCHEMY_DATABASE_URI = (
     _options.metadata_file.read_text(encoding="utf-8").strip()
     if _options.metadata_file.exists()
@@ -92,7 +95,7 @@ FEATURE_FLAGS = {
 # ---- who comes in
 AUTH_USER_REGISTRATION = False
 GUEST_ROLE_NAME = ids.GUEST_ROLE
-GUEST_TOKEN_JWT_SECRET = secret(_options.guest_secret_file)
+GUEST_TOKEN_JWT_SECRET = derived(_given, "guest") if _given else secret(_options.guest_secret_file)
 GUEST_TOKEN_JWT_EXP_SECONDS = 300
 GUEST_TOKEN_JWT_AUDIENCE = "gridlake"  # noqa: S105  not a secret
 FAB_ADD_SECURITY_API = True

@@ -91,11 +91,11 @@ def test_data_sets_of_a_language_have_its_schema_and_labels(bundle: Bundle) -> N
         *("month", "area_level", "level_no", "level_name", "area_id", "area_name", "dept_id", "score"),
     }
     labels = {column["column_name"]: column["verbose_name"] for column in en["columns"]}
-    assert labels["area_name"] == "area_name_zh column"
+    assert labels["area_name"] == "Area_name_zh column"
     assert zh["metrics"][0]["verbose_name"] == "得分"
     assert en["metrics"][0] | {"uuid": None} == {
         "metric_name": "score",
-        "verbose_name": "score",
+        "verbose_name": "Score",
         "metric_type": None,
         "expression": "max(score)",
         "description": "One row at a time",
@@ -111,8 +111,8 @@ def test_data_sets_of_a_language_have_its_schema_and_labels(bundle: Bundle) -> N
 def test_people_drill_by_names_and_not_by_their_codes(bundle: Bundle) -> None:
     columns = part(bundle, "datasets/gridlake/zh/mart_score.yaml")["columns"]
     offered = [column["column_name"] for column in columns if column["groupby"]]
-    assert offered == ["month", "area_level", "level_name", "area_name", "dept_id", "score"]
-    assert [column["column_name"] for column in columns if not column["groupby"]] == ["level_no", "area_id"]
+    assert offered == ["month", "area_level", "level_name", "area_name", "dept_id"]
+    assert [column["column_name"] for column in columns if not column["groupby"]] == ["score", "level_no", "area_id"]
 
 
 def test_references_meet(bundle: Bundle) -> None:

@@ -80,7 +80,7 @@ def test_a_filter_opens_with_labels_of_the_language() -> None:
 def test_a_filter_asks_the_data_set_of_its_language_and_is_called_as_its_column() -> None:
     area = compiled(language="en")["area"]
     assert area["targets"] == [{"column": {"name": "area_name"}, "datasetUuid": dataset_id("mart_score", "en")}]
-    assert area["name"] == "area_name_zh column"
+    assert area["name"] == "Area_name_zh column"
 
 
 def test_values_offered_are_narrowed() -> None:

@@ -34,7 +34,7 @@ def test_a_model_has_the_labels_of_its_yml() -> None:
     model = read_marts(manifest())["mart_score"]
     assert list(model.columns)[:4] == ["month", "area_level", "level_no", "level_name"]
     assert model.columns["area_name"].label.zh == "area_name_zh 列"
-    assert model.columns["month"].label.en == "month column"
+    assert model.columns["month"].label.en == "Month column"
     assert model.columns["score"].data_type == "DOUBLE"
     assert model.metrics["score"].caveat is not None
     assert model.metrics["score"].caveat.en == "One row at a time"

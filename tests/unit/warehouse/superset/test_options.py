@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.secret_files import secret, write_secret
+from warehouse.secret_files import derived, secret, write_secret
 from warehouse.superset.server.options import Options
 
 
@@ -46,6 +46,11 @@ def test_a_secret_that_others_can_read_is_refused(tmp_path: Path) -> None:
     file.chmod(0o640)
     with pytest.raises(PermissionError, match=r"secret\.key"):
         secret(file)
+
+
+def test_a_secret_for_one_purpose_is_always_the_same_and_no_other() -> None:
+    assert derived("k" * 32, "guest") == derived("k" * 32, "guest")
+    assert len({derived("k" * 32, "guest"), derived("k" * 32, "other"), derived("l" * 32, "guest"), "k" * 32}) == 4
 
 
 def test_a_secret_that_stands_is_not_replaced_by_a_second_maker(tmp_path: Path) -> None:
