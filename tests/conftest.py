@@ -20,7 +20,10 @@ from warehouse.postgres import create_database, local_postgres
 from warehouse.settings import PREFIX, Settings, load_settings
 
 # What takes minutes goes first, and what waits for the same city not side by side: no worker is idle at the end.
-_FIRST = ("test_superset_access", "test_washington", "test_superset_pages", "test_demo_days", "test_order", "test_up")
+_FIRST = (
+    *("test_superset_access", "test_washington", "test_superset_pages", "test_demo_days", "test_superset_washington"),
+    *("test_superset_use", "test_order", "test_up"),
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

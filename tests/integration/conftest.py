@@ -18,14 +18,25 @@ from warehouse.settings import load_settings
 
 
 @pytest.fixture(scope="session")
-def washington_lake(tmp_path_factory: pytest.TempPathFactory) -> BuiltLake:
-    """Washington's lake, landed and built from the real files."""
+def washington_lake(shared_folder: Path) -> BuiltLake:
+    """Washington's lake, landed and built from the real files; one for all workers of the test run, who only read it."""
     if not real.is_there():
         pytest.skip(real.MISSING)
-    home = tmp_path_factory.mktemp("washington") / "home"
-    environment = {"GRIDLAKE_CITY": "washington_dc", "GRIDLAKE_HOME": str(home), "GRIDLAKE_DATA": str(real.DATA)}
-    gridlake(environment, "run")
-    return BuiltLake(load_settings(city="washington_dc", home=home, data=real.DATA), environment)
+    home = shared_folder / "washington"
+    environment = {
+        "GRIDLAKE_CITY": "washington_dc",
+        "GRIDLAKE_HOME": str(home),
+        "GRIDLAKE_DATA": str(real.DATA),
+        "GRIDLAKE_TIMEZONE": "America/New_York",
+    }
+    with (shared_folder / "washington.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        built = shared_folder / "washington.built"
+        if not built.exists():
+            gridlake(environment, "run")
+            built.touch()
+    settings = load_settings(city="washington_dc", home=home, data=real.DATA, timezone="America/New_York")
+    return BuiltLake(settings, environment)
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from browser import CHART, WALL, Watched, chromium, sign_in
 from lakes import BuiltLake, gridlake
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, Locator, Response, expect
 from superset_client import RunningCity
 
 _WAIT_MS = 60_000
@@ -155,6 +155,21 @@ def test_a_department_finds_its_own_cases_on_its_pages(department: Watched, demo
     # Its map has all areas, and of components and cases its own.
     assert department.undrawn(department.open_dashboard("city-map")) == []
     assert department.errors == []
+
+
+def test_a_map_is_as_large_as_its_areas(steward: Watched) -> None:
+    """The page is told where the areas are, so that no stray component makes the city small."""
+
+    def is_the_maps(answer: Response) -> bool:
+        return "/superset/explore_json/" in answer.url and "deck_multi" in str(answer.request.post_data)
+
+    with steward.page.expect_response(is_the_maps, timeout=_WAIT_MS) as found:
+        steward.open_dashboard("city-map")
+    told = found.value.json()["data"]
+    assert list(told["features"]) == ["deck_polygon"]
+    # The areas of the chosen level only: one row for each grid.
+    assert len(told["features"]["deck_polygon"]) == 220
+    assert len(told["slices"]) == 3, "areas, components and cases are drawn"
 
 
 def test_lists_name_what_is_in_the_readers_language(steward: Watched) -> None:

@@ -54,12 +54,13 @@ def path_of_request() -> Path:
 
 def install(app: Flask) -> None:
     """Add the hooks (Superset's FLASK_APP_MUTATOR)."""
-    from warehouse.superset.server import drill, language, quiet
+    from warehouse.superset.server import drill, extent, language, quiet
     from warehouse.superset.server.embedded import blueprint
 
     quiet.install(app)
     language.install(app)
     drill.install(app)
+    extent.install()
     app.before_request(_recognise_bearer)
     app.before_request(_refuse_charts_without_data)
     app.before_request(_keep_colours)
