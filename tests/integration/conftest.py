@@ -19,7 +19,7 @@ from warehouse.settings import load_settings
 
 @pytest.fixture(scope="session")
 def washington_lake(shared_folder: Path) -> BuiltLake:
-    """Washington's lake, landed and built from the real files; one for all workers of the test run, who only read it."""
+    """Washington's lake from the real files; one for all workers of the test run, who only read it."""
     if not real.is_there():
         pytest.skip(real.MISSING)
     home = shared_folder / "washington"

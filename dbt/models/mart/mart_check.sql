@@ -35,7 +35,8 @@ from newest as r
 left join source_of as l on r.dataset = l.dataset
 left join {{ ref('data_set') }} as d
     on r.layer = 'raw' and r.dataset = d.code and d.city = '{{ env_var("GRIDLAKE_CITY", "demo") }}'
-left join {{ ref('source_system') }} as s on r.layer = 'raw' and l.source = s.code and d.city = s.city
+left join {{ ref('source_system') }} as s
+    on r.layer = 'raw' and l.source = s.code and s.city = '{{ env_var("GRIDLAKE_CITY", "demo") }}'
 {{ join_labels('check_kind', 'r.kind') }}
 {{ join_labels('check_state', 'r.state') }}
 where r.result_rank = 1
