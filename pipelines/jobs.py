@@ -10,6 +10,7 @@ from pipelines.source import SourceSystem
 
 CITY = "city"
 BUILD = "build"
+PUBLISH = "publish"
 
 
 def land_job(system: SourceSystem) -> Any:
@@ -27,5 +28,10 @@ def jobs(systems: list[SourceSystem]) -> list[Any]:
         dg.define_asset_job(CITY, dg.AssetSelection.all(), description="Land everything, build, check."),
         dg.define_asset_job("land", raw, description="Land what is new from every source system."),
         dg.define_asset_job(BUILD, dg.AssetSelection.all() - raw, description="Build what has landed, and check it."),
+        dg.define_asset_job(
+            PUBLISH,
+            dg.AssetSelection.groups("share"),
+            description="Publish what is built, where it is not published whole.",
+        ),
         *[land_job(system) for system in systems],
     ]

@@ -16,7 +16,7 @@ import dagster as dg
 
 from pipelines.assets.checks import blocking_failures
 from pipelines.build import is_build_due
-from pipelines.jobs import BUILD
+from pipelines.jobs import BUILD, PUBLISH
 from warehouse.errors import GridLakeError
 from warehouse.settings import Settings
 
@@ -107,6 +107,9 @@ def run_city(
             result = _execute(defs, BUILD, instance, config)
             failed_checks += _failed_checks(result)
             failures += _failures(result)
+        elif build and not held_back and not failures:
+            # A run may have been killed after its build, or a published file be lost.
+            failures += _failures(_execute(defs, PUBLISH, instance, {}))
     if failures:
         raise RunFailed("the run failed:\n  " + "\n  ".join(failures))
     seconds = time.monotonic() - started

@@ -25,6 +25,7 @@ from pipelines.services import Service
 from warehouse.errors import GridLakeError
 from warehouse.publish import current, serving_folder
 from warehouse.secret_files import write_secret
+from warehouse.serving import open_version
 from warehouse.settings import PROJECT_ROOT, Settings
 from warehouse.superset.access import Unit, compile_access, read_access
 from warehouse.superset.bundle import compile_bundle
@@ -154,12 +155,21 @@ def units(settings: Settings) -> list[Unit]:
 
 @contextmanager
 def _published(settings: Settings) -> Iterator[Callable[[str], list[tuple[Any, ...]]]]:
-    """A way to ask what is published; it gives no rows before the first publish."""
+    """A way to ask what is published; it gives no rows before the first publish.
+
+    Raises:
+        SupersetError: what is published is not whole.
+    """
     served = current(settings, SERVING_NAME)
     if served is None:
         yield lambda sql: []
         return
-    with duckdb.connect(str(served.path), read_only=True) as connection:
+    try:
+        connection = open_version(served.path, threads=1, memory="400MB")
+    except (FileNotFoundError, duckdb.Error) as error:
+        fix = f"`gridlake {'demo' if settings.city == 'demo' else 'run'}` publishes it again"
+        raise SupersetError(f"what is published cannot be read: {error}", where="serving file", fix=fix) from None
+    with connection:
         yield lambda sql: connection.execute(sql).fetchall()
 
 

@@ -53,7 +53,7 @@ def open_version(path: Path, *, threads: int, memory: str, spill: Path | None = 
         parts = [str(path.parent / part) for (part,) in connection.execute("SELECT path FROM main._part").fetchall()]
         for part in parts:
             if not Path(part).exists():
-                raise FileNotFoundError(f"{part}: a part of {path.name} is gone; publish again")
+                raise FileNotFoundError(f"{part}: a part of {path.name} is gone")
         own_spill = ""
         if spill:
             # A folder of its own: DuckDB removes it in the end, whoever else writes there.

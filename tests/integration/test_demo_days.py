@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from lakes import MODELS_ONLY, BuiltLake, differing, fingerprint, land_and_build
 
 from pipelines.build import run_dbt
 from pipelines.demo_city.servers import advance, demo_city
+from warehouse.publish import current
+from warehouse.serving import open_version
 from warehouse.settings import load_settings
 
 
@@ -57,3 +61,21 @@ def test_cases_lie_in_the_files_in_the_order_of_their_reports(moving_lake: Built
     )
     assert rows[0][0] > 10_000
     assert rows[0][1] == 0
+
+
+def test_the_next_run_publishes_what_was_lost_though_nothing_is_new(moving_lake: BuiltLake) -> None:
+    def ask_served(sql: str) -> tuple[Path, Any]:
+        served = current(moving_lake.settings, "city")
+        assert served is not None
+        with open_version(served.path, threads=1, memory="400MB") as connection:
+            ((value,),) = connection.execute(sql).fetchall()
+            return served.path.parent, value
+
+    moving_lake.run("run")
+    _, before = ask_served("SELECT count(*) FROM main.mart_case")
+    folder, part = ask_served("SELECT min(path) FROM main._part WHERE table_name = 'mart_case'")
+    (folder / part).unlink()
+    with pytest.raises(FileNotFoundError, match=part):
+        ask_served("SELECT count(*) FROM main.mart_case")
+    assert "nothing new" in moving_lake.run("run")
+    assert ask_served("SELECT count(*) FROM main.mart_case")[1] == before

@@ -31,7 +31,7 @@ def test_every_data_set_is_an_asset_that_waits_for_the_writers_turn(city: str) -
 def test_every_source_has_a_job_and_those_with_a_time_a_schedule(city: str) -> None:
     systems = load_sources(city)
     job_names = {job.name for job in jobs(systems)}
-    assert {f"land_{s.system}" for s in systems} | {"city", "land", "build"} == job_names
+    assert {f"land_{s.system}" for s in systems} | {"city", "land", "build", "publish"} == job_names
     timed = {s.job_name for s in schedules(systems, "Asia/Shanghai")} - {"build", "upkeep"}
     assert timed == {f"land_{s.system}" for s in systems if s.schedule}
 
