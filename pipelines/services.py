@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -23,6 +23,7 @@ from warehouse.settings import PROJECT_ROOT
 
 _READY_SECONDS = 240
 _STOP_SECONDS = 20
+_LOG_BYTES = 20 << 20
 
 
 class ServiceError(GridLakeError):
@@ -152,8 +153,7 @@ def refuse_taken_port(port: int, setting: str) -> None:
 @contextmanager
 def running(service: Service, register: Register, logs: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The service in a process group of its own, because services start further processes; stopped at the end."""
-    logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{service.name}.log").open("ab") as out:
+    with open_log(logs / f"{service.name}.log") as out:
         process = subprocess.Popen(  # noqa: S603  the command is ours, not a user's text
             list(service.command),
             env={**os.environ, **service.environment},
@@ -168,6 +168,14 @@ def running(service: Service, register: Register, logs: Path) -> Iterator[subpro
             yield process
         finally:
             stop_group(process.pid, process)
+
+
+def open_log(file: Path) -> BinaryIO:
+    """A log to write on; a large one is put aside first, in the place of the one that was put aside before."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if file.exists() and file.stat().st_size > _LOG_BYTES:
+        file.replace(file.with_name(f"{file.name}.1"))
+    return file.open("ab")
 
 
 def stop_group(leader: int, process: subprocess.Popen[bytes] | None = None) -> None:

@@ -21,7 +21,7 @@ from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 import duckdb
 
 from pipelines.build import ensure_manifest
-from pipelines.services import Service
+from pipelines.services import Service, open_log
 from warehouse.errors import GridLakeError
 from warehouse.publish import current, serving_folder
 from warehouse.secret_files import write_secret
@@ -193,10 +193,8 @@ def _write_bundle(folder: Path, assets: Mapping[str, str], access: Mapping[str, 
 
 
 def _run_setup(settings: Settings, part: str) -> None:
-    logs = settings.home_path / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    log_file = logs / "superset-setup.log"
-    with log_file.open("ab") as out:
+    log_file = settings.home_path / "logs" / "superset-setup.log"
+    with open_log(log_file) as out:
         done = subprocess.run(  # noqa: S603  the command is ours, not a user's text
             [str(ENVIRONMENT / "bin" / "python"), "-m", "warehouse.superset.server.setup", part],
             env={**os.environ, **_environment(settings)},

@@ -22,6 +22,7 @@ from pipelines.services import (
     Service,
     ServiceError,
     began,
+    open_log,
     refuse_ended,
     refuse_taken_port,
     running,
@@ -96,9 +97,8 @@ def up_in_background(settings: Settings, arguments: list[str]) -> None:
         _wait_for_other(register)
         return
     log_file = settings.home_path / "logs" / "up.log"
-    log_file.parent.mkdir(parents=True, exist_ok=True)
-    shown = log_file.stat().st_size if log_file.exists() else 0
-    with log_file.open("ab") as out:
+    with open_log(log_file) as out:
+        shown = out.tell()
         process = subprocess.Popen(  # noqa: S603  our own command
             [str(Path(sys.executable).with_name("gridlake")), "up", *arguments],
             stdin=subprocess.DEVNULL,

@@ -42,7 +42,14 @@ LANGUAGES = {"zh": {"flag": "cn", "name": "简体中文"}, "en": {"flag": "us", 
 _FONTS = (
     "'Noto Sans CJK SC', 'Source Han Sans SC', 'PingFang SC', 'Microsoft YaHei', Inter, Helvetica, Arial, sans-serif"
 )
-_TOKENS = {"brandAppName": APP_NAME, "brandLogoAlt": APP_NAME, "fontFamily": _FONTS, "fontUrls": []}
+_TOKENS = {
+    "brandAppName": APP_NAME,
+    "brandLogoAlt": APP_NAME,
+    # Superset's own default is not in the released package.
+    "brandSpinnerUrl": "/static/assets/images/loading.gif",
+    "fontFamily": _FONTS,
+    "fontUrls": [],
+}
 THEME_DEFAULT = {**_LIGHT, "token": {**_LIGHT["token"], **_TOKENS}}
 THEME_DARK = {**_DARK, "token": {**_DARK["token"], **_TOKENS}}
 EXTRA_CATEGORICAL_COLOR_SCHEMES = colours.category_schemes()
