@@ -45,8 +45,7 @@ def record(city: RunningCity, slugs: Sequence[str] = ()) -> list[Asked]:
     found: list[Asked] = []
     with chromium() as browser:
         watched = Watched(browser.new_page(viewport=WALL), city.address)
-        password = (city.home / "superset" / "first-password").read_text().strip()
-        sign_in(watched.page, city.address, "admin", password, "zh")
+        sign_in(watched.page, city, "admin", "zh")
         opened = ""
 
         def note(request: Any) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from PIL import Image
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, ViewportSize, sync_playwright
+from superset_client import RunningCity
 
 # WebGL is drawn by the processor: maps must work on a machine without a graphics card.
 _FLAGS = [
@@ -163,12 +164,12 @@ def _launch(playwright: Playwright) -> Browser:
     return playwright.chromium.launch(executable_path=executable, args=_FLAGS, headless=True)
 
 
-def sign_in(page: Page, home: str, name: str, password: str, language: str) -> None:
+def sign_in(page: Page, city: RunningCity, name: str, language: str) -> None:
     """Sign in by the form, as a person does, in the language."""
-    page.goto(f"{home}/lang/{language}")
-    page.goto(f"{home}/login/")
+    page.goto(f"{city.address}/lang/{language}")
+    page.goto(f"{city.address}/login/")
     page.locator("#username, input[name=username]").first.fill(name)
-    page.locator("#password, input[name=password]").first.fill(password)
+    page.locator("#password, input[name=password]").first.fill(city.password(name))
     page.locator("button[type=submit], input[type=submit]").first.click()
     page.wait_for_url(lambda address: "/login" not in address, timeout=_WAIT_MS)
 

@@ -20,12 +20,16 @@ class RunningCity:
     environment: dict[str, str]
 
     def sign_in(self, name: str | None) -> Superset:
-        """A session of the account (its password file is in the home), or of a stranger."""
+        """A session of the account, or of a stranger."""
         session = Superset(self.address)
         if name is not None:
-            file = self.home / "superset" / ("first-password" if name == "admin" else f"passwords/{name}")
-            session.sign_in(name, file.read_text().strip())
+            session.sign_in(name, self.password(name))
         return session
+
+    def password(self, name: str) -> str:
+        """The account's password, from its file in the home."""
+        file = "first-password" if name == "admin" else f"passwords/{name}"
+        return (self.home / "superset" / file).read_text().strip()
 
 
 class Superset:

@@ -30,8 +30,7 @@ def signed_in(
     language = str(request.param)
     context = browser.new_context(viewport=WALL, locale="zh-CN" if language == "zh" else "en-US")
     watched = Watched(context.new_page(), running_city.address)
-    password = (running_city.home / "superset" / "first-password").read_text().strip()
-    sign_in(watched.page, running_city.address, "admin", password, language)
+    sign_in(watched.page, running_city, "admin", language)
     yield language, watched
     context.close()
 
@@ -58,8 +57,7 @@ def test_a_dashboard_is_drawn(slug: str, signed_in: tuple[str, Watched]) -> None
 def test_the_language_menu_switches_the_dashboard(browser: Browser, running_city: RunningCity) -> None:
     context = browser.new_context(viewport=WALL)
     watched = Watched(context.new_page(), running_city.address)
-    password = (running_city.home / "superset" / "first-password").read_text().strip()
-    sign_in(watched.page, running_city.address, "admin", password, "zh")
+    sign_in(watched.page, running_city, "admin", "zh")
     watched.open_dashboard("departments")
     assert re.search(r"/dashboard/departments/", watched.page.url)
     watched.page.goto(f"{running_city.address}/lang/en", referer=watched.page.url)

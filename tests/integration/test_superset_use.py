@@ -22,8 +22,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def steward(browser: Browser, running_city: RunningCity) -> Iterator[Watched]:
-    password = (running_city.home / "superset" / "first-password").read_text().strip()
-    yield from signed_in(browser, running_city, "admin", password)
+    yield from signed_in(browser, running_city, "admin")
 
 
 @pytest.fixture(scope="module")
@@ -35,14 +34,13 @@ def unit(demo_lake: BuiltLake) -> str:
 @pytest.fixture(scope="module")
 def department(browser: Browser, running_city: RunningCity, unit: str) -> Iterator[Watched]:
     gridlake(running_city.environment, "accounts", "set", "cleaning", "--role", "department", "--unit", unit)
-    password = (running_city.home / "superset" / "passwords" / "cleaning").read_text().strip()
-    yield from signed_in(browser, running_city, "cleaning", password)
+    yield from signed_in(browser, running_city, "cleaning")
 
 
-def signed_in(browser: Browser, city: RunningCity, name: str, password: str) -> Iterator[Watched]:
+def signed_in(browser: Browser, city: RunningCity, name: str) -> Iterator[Watched]:
     context = browser.new_context(viewport=WALL, locale="zh-CN")
     watched = Watched(context.new_page(), city.address)
-    sign_in(watched.page, city.address, name, password, "zh")
+    sign_in(watched.page, city, name, "zh")
     yield watched
     context.close()
 

@@ -8,6 +8,7 @@ import pytest
 from browser import WALL, Watched, chromium, pictures_folder, sign_in
 from conftest import free_port
 from lakes import BuiltLake, gridlake
+from superset_client import RunningCity
 
 from warehouse.superset.access import read_access
 
@@ -25,9 +26,9 @@ def washington(washington_lake: BuiltLake) -> Iterator[Watched]:
     gridlake(environment, "up", "--background")
     try:
         with chromium() as browser:
-            watched = Watched(browser.new_page(viewport=WALL), f"http://127.0.0.1:{port}")
-            password = (washington_lake.settings.home_path / "superset" / "first-password").read_text().strip()
-            sign_in(watched.page, watched.home, "admin", password, "en")
+            city = RunningCity(f"http://127.0.0.1:{port}", washington_lake.settings.home_path, environment)
+            watched = Watched(browser.new_page(viewport=WALL), city.address)
+            sign_in(watched.page, city, "admin", "en")
             yield watched
     finally:
         gridlake(environment, "down")
