@@ -23,6 +23,7 @@ TABLES = {
     "mart_dataset": "mart.mart_dataset",
     "mart_delivery": "mart.mart_delivery",
     "mart_map": "mart.mart_map",
+    "mart_month": "mart.mart_month",
     "mart_public_index": "mart.mart_public_index",
     "mart_state": "mart.mart_state",
     "mart_unmapped": "mart.mart_unmapped",

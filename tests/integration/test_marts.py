@@ -187,6 +187,14 @@ def test_every_area_month_and_measure_is_on_the_map_once(lake: duckdb.DuckDBPyCo
     assert compared > 50
 
 
+def test_filters_offer_the_months_that_have_cases_or_permits(lake: duckdb.DuckDBPyConnection) -> None:
+    assert ask(lake, "SELECT topic, month FROM mart.mart_month ORDER BY ALL") == ask(
+        lake,
+        "SELECT DISTINCT 'case', month FROM mart.mart_case_stage WHERE stage = 'reported' AND month <> '0000-00' UNION"
+        " SELECT DISTINCT 'permit', month FROM mart.mart_permit WHERE month <> '0000-00' ORDER BY ALL",
+    )
+
+
 def test_only_months_that_are_over_are_public(lake: duckdb.DuckDBPyConnection) -> None:
     ((newest, levels),) = ask(
         lake, "SELECT max(month), list_sort(list(DISTINCT area_level)) FROM mart.mart_public_index"

@@ -152,6 +152,9 @@ def test_a_department_finds_its_own_cases_on_its_pages(department: Watched, demo
     assert department.undrawn(charts) == []
     # Its map has all areas, and of components and cases its own.
     assert department.undrawn(department.open_dashboard("city-map")) == []
+    # Of permits it has none, and is told so; the page does not wait for a month of its own.
+    assert one(demo_lake, f"SELECT count(*) FROM lake.mart.mart_permit WHERE dept_id = '{unit}'") == 0
+    assert "申请" in str(department.undrawn(department.open_dashboard("permits")))
     assert department.errors == []
 
 
