@@ -11,7 +11,7 @@ import argparse
 import csv
 import io
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -92,10 +92,7 @@ def outdated(folder: Path = CONTRACTS, sources: Path = SOURCES, data_sets: Path 
         ContractError: a contract cannot be read.
     """
     contracts = load_contracts(folder=folder).values()
-    wanted = {sources: sources_yaml(contracts), data_sets: data_sets_csv(contracts)}
-    return {
-        path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    }
+    return differing({sources: sources_yaml(contracts), data_sets: data_sets_csv(contracts)})
 
 
 def generate(folder: Path = CONTRACTS, sources: Path = SOURCES, data_sets: Path = DATA_SETS) -> list[Path]:
@@ -104,7 +101,18 @@ def generate(folder: Path = CONTRACTS, sources: Path = SOURCES, data_sets: Path 
     Raises:
         ContractError: a contract cannot be read.
     """
-    files = outdated(folder, sources, data_sets)
+    return write(outdated(folder, sources, data_sets))
+
+
+def differing(wanted: Mapping[Path, str]) -> dict[Path, str]:
+    """The files that do not hold the text they should have, with that text."""
+    return {
+        path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
+    }
+
+
+def write(files: Mapping[Path, str]) -> list[Path]:
+    """Write the files; returns them."""
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")

@@ -11,6 +11,7 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
+from catalog.generate import differing, write
 from pipelines.source import SOURCES, SourceSystem, load_sources
 from warehouse.settings import PROJECT_ROOT
 
@@ -43,8 +44,4 @@ def generate(seed: Path = SEED) -> bool:
     Raises:
         SourceError: a source file is wrong.
     """
-    text = source_systems_csv(all_systems())
-    if seed.exists() and seed.read_text(encoding="utf-8") == text:
-        return False
-    seed.write_text(text, encoding="utf-8")
-    return True
+    return bool(write(differing({seed: source_systems_csv(all_systems())})))

@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import yaml
 
@@ -145,14 +146,14 @@ def down(settings: Settings) -> list[str]:
 
 def _end_starter(register: Register) -> None:
     """Tell the process that holds the register to end, and wait until it has: also after it let the register go."""
-    asked: dict[str, object] = {}
+    asked: dict[str, Any] = {}
     end = time.monotonic() + _DOWN_SECONDS
-    while register.is_held() or (asked and began(int(str(asked["pid"]))) == asked["began"]):
+    while register.is_held() or (asked and began(asked["pid"]) == asked["began"]):
         told = register.read()
         # It may be about to write down who it is, and what stands there is then of one before it.
-        if not asked and told and began(int(told["pid"])) == told["began"]:
+        if not asked and told and began(told["pid"]) == told["began"]:
             asked = told
-            os.kill(int(told["pid"]), signal.SIGTERM)
+            os.kill(told["pid"], signal.SIGTERM)
         if time.monotonic() > end:
             raise ServiceError("does not end", where="gridlake up", value=told.get("pid"), fix="kill it")
         time.sleep(0.1)

@@ -6,11 +6,14 @@ import fcntl
 import json
 import os
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import washington_files as real
+from browser import chromium
 from lakes import BuiltLake, gridlake
+from playwright.sync_api import Browser
 from superset_client import RunningCity
 
 from pipelines.services import Register
@@ -72,6 +75,12 @@ def running_city(shared_folder: Path) -> RunningCity:
 def demo_lake(running_city: RunningCity) -> BuiltLake:
     """The lake of the running city, after its first run; every test leaves its rows as they are."""
     return BuiltLake(load_settings(city="demo", home=running_city.home), running_city.environment)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
 
 
 def free_port() -> int:

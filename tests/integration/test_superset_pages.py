@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser import CHART, WALL, Watched, chromium, pictures_folder, sign_in
+from browser import CHART, WALL, Watched, pictures_folder, sign_in
 from playwright.sync_api import Browser, ViewportSize, expect
 from superset_client import RunningCity
 
@@ -14,12 +14,6 @@ from warehouse.superset.access import read_access
 
 SLUGS = list(read_access().dashboards)
 SCREENS = {"wall": WALL, "laptop": ViewportSize(width=1366, height=768)}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module", params=["zh", "en"])

@@ -6,18 +6,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from browser import CHART, WALL, Watched, chromium, sign_in
+from browser import CHART, WALL, Watched, sign_in
 from lakes import BuiltLake, gridlake
 from playwright.sync_api import Browser, Locator, Response, expect
 from superset_client import RunningCity
 
 _WAIT_MS = 60_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +54,17 @@ def chart(watched: Watched, title: str) -> Locator:
     return watched.page.locator(CHART).filter(has=titled).first
 
 
+def native_filter(watched: Watched, name: str) -> Locator:
+    """Where the values of the filter are chosen."""
+    labels = watched.page.locator("[data-test='filter-control-name']")
+    labels.first.wait_for(timeout=_WAIT_MS)
+    return watched.page.locator("[data-test='form-item-value']").nth(labels.all_inner_texts().index(name))
+
+
 def choose(watched: Watched, name: str, value: str) -> None:
     """Choose one value of a native filter and apply it."""
     page = watched.page
-    labels = page.locator("[data-test='filter-control-name']")
-    labels.first.wait_for(timeout=_WAIT_MS)
-    number = labels.all_inner_texts().index(name)
-    page.locator("[data-test='form-item-value']").nth(number).locator("input").click()
+    native_filter(watched, name).locator("input").click()
     page.keyboard.type(value)
     page.locator(".ant-select-item-option:visible", has_text=value).first.click()
     page.keyboard.press("Escape")
@@ -84,6 +82,11 @@ def test_a_filter_narrows_the_charts_and_what_other_filters_offer(steward: Watch
     shown = f"{counted} AND month = '{month(demo_lake)}'"
     expect(chart(steward, "上报")).to_contain_text(f"{one(demo_lake, shown):,}", timeout=_WAIT_MS)
     choose(steward, "区县", "云河区")
+    streets = one(
+        demo_lake,
+        "SELECT count(DISTINCT street_name_zh) FROM lake.mart.mart_case_stage WHERE district_name_zh = '云河区'",
+    )
+    expect(native_filter(steward, "街道")).to_contain_text(f"{streets} 个选项", timeout=_WAIT_MS)
     narrowed = one(demo_lake, f"{shown} AND district_name_zh = '云河区'")
     expect(chart(steward, "上报")).to_contain_text(f"{narrowed:,}", timeout=_WAIT_MS)
     # A stock, not a flow: the month does not reach it, the district does.

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from browser import WALL, Watched, chromium, pictures_folder, sign_in
+from browser import WALL, Watched, pictures_folder, sign_in
 from conftest import free_port
 from lakes import BuiltLake, gridlake
+from playwright.sync_api import Browser
 from superset_client import RunningCity
 
 from warehouse.superset.access import read_access
 
 
 @pytest.fixture(scope="module")
-def washington(washington_lake: BuiltLake) -> Iterator[Watched]:
+def washington(washington_lake: BuiltLake, browser: Browser) -> Iterator[Watched]:
     """A steward's browser at Washington's Superset."""
     port = free_port()
     environment = {
@@ -25,11 +26,10 @@ def washington(washington_lake: BuiltLake) -> Iterator[Watched]:
     }
     gridlake(environment, "up", "--background")
     try:
-        with chromium() as browser:
-            city = RunningCity(f"http://127.0.0.1:{port}", washington_lake.settings.home_path, environment)
-            watched = Watched(browser.new_page(viewport=WALL), city.address)
-            sign_in(watched.page, city, "admin", "en")
-            yield watched
+        city = RunningCity(f"http://127.0.0.1:{port}", washington_lake.settings.home_path, environment)
+        watched = Watched(browser.new_page(viewport=WALL), city.address)
+        sign_in(watched.page, city, "admin", "en")
+        yield watched
     finally:
         gridlake(environment, "down")
 

@@ -42,8 +42,9 @@ def _data(viz: Any, _: Any) -> dict[str, Any]:
 def _features(viz: Any, layer: Any, number: int) -> list[Any]:
     from superset.viz import viz_types
 
-    own = list(layer.form_data.get("adhoc_filters") or [])
-    form_data = viz._apply_layer_filtering(layer.form_data, number)
+    form_data = layer.form_data
+    own = list(form_data.get("adhoc_filters") or [])
+    form_data = viz._apply_layer_filtering(form_data, number)
     form_data["adhoc_filters"] = own + list(form_data.get("adhoc_filters") or [])
     payload = viz_types[layer.viz_type](datasource=layer.datasource, form_data=form_data).get_payload()
     return list((payload.get("data") or {}).get("features") or [])

@@ -15,6 +15,7 @@ from typing import Any
 
 from flask import Flask, Response, redirect, request, session
 from werkzeug.datastructures import ImmutableMultiDict
+from werkzeug.http import generate_etag
 
 from warehouse.superset.ids import ENGLISH_SUFFIX
 
@@ -78,22 +79,24 @@ def _words() -> Response | None:
     """Superset's Chinese with our corrections."""
     if request.path != _PACK:
         return None
-    answer = Response(chinese_words(), mimetype="application/json")
-    answer.add_etag()
+    text, tag = _chinese_words()
+    answer = Response(text, mimetype="application/json")
+    answer.set_etag(tag)
     answer.cache_control.no_cache = True
     return answer.make_conditional(request)
 
 
 @cache
-def chinese_words() -> str:
-    """Superset's Chinese language pack (JSON) with the corrections of `words_zh.csv` laid over it."""
+def _chinese_words() -> tuple[bytes, str]:
+    """Superset's Chinese language pack (JSON) with the corrections of `words_zh.csv` laid over it, and its ETag."""
     import superset
 
     file = Path(superset.__file__).parent / "translations" / "zh" / "LC_MESSAGES" / "messages.json"
     pack = json.loads(file.read_text(encoding="utf-8"))
     with _WORDS.open(encoding="utf-8", newline="") as words:
         pack["locale_data"]["superset"] |= {row["english"]: [row["chinese"]] for row in csv.DictReader(words)}
-    return json.dumps(pack, ensure_ascii=False)
+    text = json.dumps(pack, ensure_ascii=False).encode()
+    return text, generate_etag(text)
 
 
 def _narrow_lists() -> None:
