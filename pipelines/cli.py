@@ -16,6 +16,7 @@ from rich.table import Column, Table
 
 from pipelines.cli_accounts import app as accounts_app
 from pipelines.cli_dashboards import app as dashboards_app
+from pipelines.cli_refusals import app as refusals_app
 from pipelines.console import err, out, show_progress, told
 from warehouse.settings import Settings, load_settings
 
@@ -24,6 +25,7 @@ contracts_app = typer.Typer(no_args_is_help=True, help="The data contracts.")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(dashboards_app, name="dashboards")
+app.add_typer(refusals_app, name="refusals")
 
 
 class Format(StrEnum):

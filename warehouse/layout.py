@@ -35,6 +35,10 @@ _OPS_TABLES = {
         check_id VARCHAR, kind VARCHAR, layer VARCHAR, dataset VARCHAR, rule VARCHAR, severity VARCHAR,
         is_passed BOOLEAN, checked_count BIGINT, failed_count BIGINT, failed_keys VARCHAR,
         message VARCHAR, data_position BIGINT, checked_at TIMESTAMP""",
+    # One row is one delivery that was refused whole: open until its place gives one that lands, or it is accepted.
+    "refusal": """
+        refusal_id VARCHAR, source VARCHAR, dataset VARCHAR, uri VARCHAR, content_hash VARCHAR, problem VARCHAR,
+        first_seq BIGINT, seen_at TIMESTAMP, closed_at TIMESTAMP, outcome VARCHAR, reason VARCHAR""",
 }
 
 

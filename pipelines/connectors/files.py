@@ -182,7 +182,7 @@ def batches(
     """The new files of a data set as batches of one header each; what cannot be read at all as refusals."""
     whole, broken = verify_whole(new_files(connection, entry, root))
     for file, problem in broken:
-        yield Refusal(entry.dataset, file.delivery.uri, problem)
+        yield Refusal(entry.dataset, file.delivery.uri, problem, file.delivery.content_hash)
     if whole:
         megabytes = sum(f.delivery.size_bytes for f in whole) / 1e6
         log.info("%s: %d new files, %.1f MB", entry.dataset, len(whole), megabytes)
@@ -190,7 +190,7 @@ def batches(
     for part in _parts(_with_plain_names(whole, spool)):
         groups, problems = reader.group(entry, part)
         for file, problem in problems:
-            yield Refusal(entry.dataset, file.delivery.uri, problem)
+            yield Refusal(entry.dataset, file.delivery.uri, problem, file.delivery.content_hash)
         for group in groups:
             yield from _open(lambda part: reader.open(connection, entry, part, spool, wanted), entry.dataset, group)
 
@@ -211,7 +211,7 @@ def _open(
         if len(files) > 1:
             yield from halves()
         else:
-            yield Refusal(dataset, files[0].delivery.uri, error.problem)
+            yield Refusal(dataset, files[0].delivery.uri, error.problem, files[0].delivery.content_hash)
         return
     yield replace(batch, verify=lambda: _verify_unchanged(files), halves=halves if len(files) > 1 else None)
 

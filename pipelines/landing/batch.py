@@ -35,11 +35,12 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A delivery that was not landed at all; the lake does not change."""
+    """A delivery that was not landed at all; none of its rows is in the lake. Only a file has a `content_hash`."""
 
     dataset: str
     uri: str
     problem: str
+    content_hash: str = ""
 
 
 @dataclass(frozen=True)

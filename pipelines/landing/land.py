@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,10 +16,11 @@ import duckdb
 
 from catalog.contract import Contract
 from pipelines.connectors import database, files, rest
-from pipelines.landing.batch import Batch, Refusal, UnreadableDelivery, UnusableHeader
+from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader
 from pipelines.landing.commit import Counts, commit
 from pipelines.landing.stage import stage
 from pipelines.source import DatasetSource, SourceError, SourceSystem, expand
+from quality.refusals import Refused, settle
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
 
@@ -30,7 +31,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True)
 class LandingResult:
-    """What landing one data set did; `refusals` are deliveries that were not landed at all."""
+    """What landing one data set did; `refusals` are deliveries that were not landed at all and are not accepted."""
 
     source: str
     dataset: str
@@ -79,11 +80,38 @@ def land(
                 for counted in _land_all(connection, settings, system, entry, contract, pieces, refusals):
                     counts += counted
                     progress(f"{dataset}: {counts.read_count:,} rows read, {counts.quarantined_count:,} quarantined")
+            standing = _settle(connection, settings, system, dataset, refusals)
         finally:
             shutil.rmtree(spool, ignore_errors=True)
-    for refusal in refusals:
+    for refusal in standing:
         log.error("%s refused: %s: %s", refusal.dataset, refusal.uri, refusal.problem)
-    return LandingResult(system.system, dataset, counts, tuple(refusals))
+    return LandingResult(system.system, dataset, counts, tuple(standing))
+
+
+def _settle(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    system: SourceSystem,
+    dataset: str,
+    refusals: Sequence[Refusal],
+) -> list[Refusal]:
+    """Remember what was refused until it is mended; gives the refusals that no steward has accepted."""
+
+    def is_whole(uri: str) -> bool:
+        # A pull that was not refused has mended the one before. A file that was taken away has not: it may come again.
+        if system.files is None:
+            return True
+        root = Path(expand(system.files.root, settings, where=system.system))
+        entries = (entry for entry in system.datasets if entry.dataset == dataset)
+        return any(file.delivery.uri == uri for entry in entries for file in files.find(entry, root))
+
+    found = {Refused(r.dataset, r.uri, r.content_hash, r.problem): r for r in refusals}
+    return [found[refused] for refused in settle(connection, settings, system.system, dataset, list(found), is_whole)]
+
+
+def _refusal(dataset: str, delivery: Delivery, error: UnreadableDelivery) -> Refusal:
+    # Only a file has one content each time; the hash of a pull tells its moment.
+    return Refusal(dataset, delivery.uri, error.problem, delivery.content_hash if delivery.modified_ns else "")
 
 
 def _refuse_unknown_fields(system: SourceSystem, entry: DatasetSource, contract: Contract) -> None:
@@ -153,10 +181,10 @@ def _land_all(
                 started_at=started_at,
             )
         except UnusableHeader as error:
-            refusals.extend(Refusal(entry.dataset, d.uri, error.problem) for d in piece.deliveries)
+            refusals.extend(_refusal(entry.dataset, d, error) for d in piece.deliveries)
         except UnreadableDelivery as error:
             if piece.halves is None:
-                refusals.append(Refusal(entry.dataset, piece.deliveries[0].uri, error.problem))
+                refusals.append(_refusal(entry.dataset, piece.deliveries[0], error))
             else:
                 log.info("%s: %d deliveries are taken apart: %s", entry.dataset, len(piece.deliveries), error.problem)
                 yield from _land_all(connection, settings, system, entry, contract, piece.halves(), refusals)

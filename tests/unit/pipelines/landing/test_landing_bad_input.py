@@ -198,3 +198,20 @@ def test_one_bad_file_among_many_is_found_and_the_others_land(place: Place) -> N
     result = place.land()
     assert [refusal.uri for refusal in result.refusals] == ["07b.csv"]
     assert result.counts.accepted_count == 20
+
+
+def test_a_refused_file_stands_in_the_lake_until_its_own_place_gives_a_whole_one(place: Place) -> None:
+    open_ones = "SELECT uri, content_hash <> '' FROM lake.ops.refusal WHERE closed_at IS NULL"
+    place.drop("bad.csv", "amount\n1\n")
+    place.drop("good.csv", "order_no,amount\nA1,1\n")
+    assert place.land().counts.delivery_count == 1
+    assert place.sql(open_ones) == [("bad.csv", True)]
+    place.drop("later.csv", "order_no,amount\nA2,2\n")
+    assert [refusal.uri for refusal in place.land().refusals] == ["bad.csv"]
+    assert place.sql(open_ones) == [("bad.csv", True)]
+    before = place.snapshot()
+    place.land()
+    assert place.snapshot() == before
+    place.drop("bad.csv", "order_no,amount\nA3,3\n")
+    assert place.land().refusals == ()
+    assert place.sql(open_ones) == []

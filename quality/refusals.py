@@ -1,0 +1,160 @@
+"""Deliveries that were refused whole, kept in `ops.refusal` from the first time on until they are mended.
+
+Belongs here: remembering them, closing them, accepting them by hand. Why a delivery is refused: the connectors and
+landing. A refusal closes when the same place has given a delivery that could be landed, or when a steward accepts it;
+never because another delivery came.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from warehouse.errors import GridLakeError
+from warehouse.identifiers import literal
+from warehouse.lake import open_lake, transact
+from warehouse.layout import tables
+from warehouse.settings import Settings
+
+_OPEN = "closed_at IS NULL"
+_COLUMNS = "refusal_id, source, dataset, uri, content_hash, problem, first_seq, seen_at, outcome, reason"
+
+
+class RefusalError(GridLakeError):
+    """A refusal that somebody names is not there, or is no longer open."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A delivery as it was refused: `content_hash` is empty where it came from no file."""
+
+    dataset: str
+    uri: str
+    content_hash: str
+    problem: str
+
+    @property
+    def refusal_id(self) -> str:
+        """Eight hex digits: the same delivery with the same content keeps them, other content gets others."""
+        text = "\0".join((self.dataset, self.uri, self.content_hash or self.problem))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class KeptRefusal(Refused):
+    """A refusal as the lake remembers it.
+
+    `first_seq` is the number of the lake's newest landing when it was first seen, `seen_at` that moment in UTC.
+    `outcome` is None while it is open, else `landed`, `replaced` or `accepted`; `reason` is a steward's word.
+    """
+
+    source: str
+    first_seq: int
+    seen_at: datetime
+    outcome: str | None = None
+    reason: str | None = None
+
+
+def open_refusals(connection: duckdb.DuckDBPyConnection, dataset: str | None = None) -> list[KeptRefusal]:
+    """The refusals that nobody has mended or accepted yet, by data set and place; none in a lake without the table."""
+    return _kept(connection, _OPEN + ("" if dataset is None else f" AND dataset = {literal(dataset)}"))
+
+
+def settle(
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    source: str,
+    dataset: str,
+    found: Sequence[Refused],
+    is_whole: Callable[[str], bool],
+) -> list[Refused]:
+    """Bring the kept refusals of a data set to what a landing that went to its end has found.
+
+    Nothing is written where nothing changed. Returns what was found without what a steward has accepted.
+
+    Args:
+        connection: a session of the lake that may write.
+        settings: of the lake.
+        source: the source system.
+        dataset: the data set.
+        found: every delivery that was refused this time.
+        is_whole: whether the place of a formerly refused delivery, which was not refused now, gives one that landed.
+    """
+    of_these = f"source = {literal(source)} AND dataset = {literal(dataset)}"
+    kept_ones = _kept(connection, f"{of_these} AND ({_OPEN} OR outcome = 'accepted')")
+    accepted = {kept.refusal_id for kept in kept_ones if kept.outcome}
+    standing = {refused.uri: refused for refused in found if refused.refusal_id not in accepted}
+    known = {kept.uri: kept for kept in kept_ones if not kept.outcome}
+    mended = [kept for uri, kept in known.items() if uri not in standing and is_whole(uri)]
+    replaced = [kept for uri, kept in known.items() if uri in standing and standing[uri].refusal_id != kept.refusal_id]
+    fresh = [r for uri, r in standing.items() if uri not in known or known[uri].refusal_id != r.refusal_id]
+    if mended or replaced or fresh:
+
+        def write(lake: duckdb.DuckDBPyConnection) -> None:
+            _close(lake, [kept.refusal_id for kept in mended], "landed")
+            _close(lake, [kept.refusal_id for kept in replaced], "replaced")
+            for refused in fresh:
+                values = (refused.refusal_id, source, dataset, refused.uri, refused.content_hash, refused.problem)
+                lake.execute(
+                    "INSERT INTO lake.ops.refusal (refusal_id, source, dataset, uri, content_hash, problem, first_seq,"
+                    f" seen_at) SELECT {', '.join(literal(value) for value in values)},"
+                    f" (SELECT coalesce(max(load_seq), 0) FROM lake.ops.load), {_now()}"
+                )
+
+        transact(connection, settings, write, message=f"refusals of {dataset}")
+    return list(standing.values())
+
+
+def accept(settings: Settings, refusal_id: str, reason: str) -> KeptRefusal:
+    """Close a refusal by a steward's word: that delivery is no longer told, and is not landed either.
+
+    Raises:
+        RefusalError: no open refusal has this id, or there is no reason.
+        LakeError: there is no lake.
+    """
+    if not reason.strip():
+        raise RefusalError("is empty", where="--reason", fix="say why the delivery may be left out")
+    with open_lake(settings, spatial=False) as connection:
+        found = [kept for kept in open_refusals(connection) if kept.refusal_id == refusal_id]
+        if not found:
+            known = [kept.refusal_id for kept in open_refusals(connection)]
+            fix = f"use one of {', '.join(known)}" if known else "nothing is open: `gridlake refusals list`"
+            raise RefusalError("no open refusal has this id", where="refusal", value=refusal_id, fix=fix)
+        transact(
+            connection,
+            settings,
+            lambda lake: _close(lake, [refusal_id], "accepted", reason.strip()),
+            message=f"accepted: refusal {refusal_id}",
+        )
+        return found[0]
+
+
+def _close(lake: duckdb.DuckDBPyConnection, ids: Sequence[str], outcome: str, reason: str | None = None) -> None:
+    if not ids:
+        return
+    listing = ", ".join(literal(one) for one in ids)
+    said = "NULL" if reason is None else literal(reason)
+    lake.execute(
+        f"UPDATE lake.ops.refusal SET closed_at = {_now()}, outcome = {literal(outcome)}, reason = {said}"
+        f" WHERE {_OPEN} AND refusal_id IN ({listing})"
+    )
+
+
+def _kept(connection: duckdb.DuckDBPyConnection, condition: str) -> list[KeptRefusal]:
+    if ("ops", "refusal") not in tables(connection):
+        return []
+    rows = connection.execute(
+        f"SELECT {_COLUMNS} FROM lake.ops.refusal WHERE {condition} ORDER BY dataset, uri, first_seq"
+    ).fetchall()
+    return [
+        KeptRefusal(dataset, uri, content_hash, problem, source, int(first), seen_at, outcome, reason)
+        for _, source, dataset, uri, content_hash, problem, first, seen_at, outcome, reason in rows
+    ]
+
+
+def _now() -> str:
+    return f"CAST({literal(datetime.now(UTC).replace(tzinfo=None).isoformat())} AS TIMESTAMP)"
