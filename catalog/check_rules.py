@@ -10,7 +10,7 @@ import duckdb
 from open_data_contract_standard.model import DataQuality
 
 from catalog import vocabulary
-from catalog.check_common import NAME, Report, filled, one_of
+from catalog.check_common import NAME, Report, custom_of, filled, has_chinese, one_of
 from catalog.check_fields import first_line
 from warehouse.extensions import connect
 from warehouse.identifiers import quoted
@@ -42,6 +42,9 @@ def _check_rule(rule: DataQuality, place: str, connection: duckdb.DuckDBPyConnec
         report(place, "the rule has no plain name", "add name: in lower-case letters, digits and _")
     if not filled(rule.description):
         report(place, "the rule has no description", "say in description what it demands")
+    own = custom_of(rule.customProperties, vocabulary.RULE_PROPERTIES, f"{place}.", report)
+    if not has_chinese(own.get("descriptionZh")):
+        report(place, "the rule has no Chinese description", "add descriptionZh to its customProperties")
     if rule.type != "custom" or rule.engine != ENGINE:
         report(place, "the rule would be ignored", f"write type: custom and engine: {ENGINE}")
     # Absent they have defaults: error, consistency.

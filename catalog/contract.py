@@ -73,6 +73,7 @@ class Rule:
     severity: str = "error"
     dimension: str = "consistency"
     description: str = ""
+    description_zh: str = ""
 
 
 @dataclass(frozen=True)
@@ -267,4 +268,5 @@ def _rule(quality: DataQuality) -> Rule:
         severity=quality.severity or "error",
         dimension=quality.dimension or "consistency",
         description=quality.description or "",
+        description_zh=str(custom(quality.customProperties).get("descriptionZh", "")),
     )

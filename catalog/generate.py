@@ -1,4 +1,5 @@
-"""What dbt is told of the contracts: `sources.yml`, in which it knows the raw tables, and the seed `data_set`.
+"""What dbt is told of the contracts: `sources.yml`, in which it knows the raw tables, and the seeds `data_set` and
+`data_item` (fields and rules in words).
 
 The contracts are the truth; the files are written, never edited, and a test tells when one is out of date.
 dbt's own source freshness is left out on purpose: freshness has one judge, `quality.contract_checks`, which
@@ -21,7 +22,7 @@ from catalog.contract import CONTRACTS, Contract, Field, load_contracts
 from warehouse.settings import PROJECT_ROOT
 
 SOURCES = PROJECT_ROOT / "dbt" / "models" / "sources.yml"
-DATA_SETS = PROJECT_ROOT / "dbt" / "seeds" / "contracts" / "data_set.csv"
+SEEDS = PROJECT_ROOT / "dbt" / "seeds" / "contracts"
 COMMAND = "gridlake contracts generate"
 
 _HEAD = f"# Generated from catalog/contracts by `{COMMAND}`; do not edit.\n"
@@ -85,23 +86,51 @@ def data_sets_csv(contracts: Iterable[Contract]) -> str:
     return text.getvalue()
 
 
-def outdated(folder: Path = CONTRACTS, sources: Path = SOURCES, data_sets: Path = DATA_SETS) -> dict[Path, str]:
-    """The generated files that do not say what the contracts say, with the text they should have.
+def data_items_csv(contracts: Iterable[Contract]) -> str:
+    """The text of the seed `data_item`: what checks speak of in words, one row a field or rule of a contract."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("dataset", "kind", "code", "name_zh", "name_en"))
+    for contract in sorted(contracts, key=lambda c: c.name):
+        for field in contract.fields:
+            # A description is the English name, after which remarks may follow.
+            writer.writerow((contract.name, "field", field.name, field.name_zh, field.name_en.partition(". ")[0]))
+        for rule in contract.rules:
+            described = rule.description.removesuffix(".")
+            writer.writerow((contract.name, "rule", rule.name, rule.description_zh, described))
+    return text.getvalue()
+
+
+def generated(folder: Path = CONTRACTS, sources: Path = SOURCES, seeds: Path = SEEDS) -> dict[Path, str]:
+    """The generated files with the texts they should have.
 
     Raises:
         ContractError: a contract cannot be read.
     """
     contracts = load_contracts(folder=folder).values()
-    return differing({sources: sources_yaml(contracts), data_sets: data_sets_csv(contracts)})
+    return {
+        sources: sources_yaml(contracts),
+        seeds / "data_set.csv": data_sets_csv(contracts),
+        seeds / "data_item.csv": data_items_csv(contracts),
+    }
 
 
-def generate(folder: Path = CONTRACTS, sources: Path = SOURCES, data_sets: Path = DATA_SETS) -> list[Path]:
+def outdated(folder: Path = CONTRACTS, sources: Path = SOURCES, seeds: Path = SEEDS) -> dict[Path, str]:
+    """The generated files that do not say what the contracts say, with the text they should have.
+
+    Raises:
+        ContractError: a contract cannot be read.
+    """
+    return differing(generated(folder, sources, seeds))
+
+
+def generate(folder: Path = CONTRACTS, sources: Path = SOURCES, seeds: Path = SEEDS) -> list[Path]:
     """Write what is out of date from all contracts; returns the files written.
 
     Raises:
         ContractError: a contract cannot be read.
     """
-    return write(outdated(folder, sources, data_sets))
+    return write(outdated(folder, sources, seeds))
 
 
 def differing(wanted: Mapping[Path, str]) -> dict[Path, str]:

@@ -190,6 +190,7 @@ CONTRACT_PROPERTIES = frozenset(
     }
 )
 FIELD_PROPERTIES = frozenset({"unit", "codeList", "personalData", "restriction", "restrictionReason"})
+RULE_PROPERTIES = frozenset({"descriptionZh"})
 
 _DECIMAL = re.compile(r"DECIMAL\((\d{1,2}),\s?(\d{1,2})\)")
 

@@ -241,15 +241,15 @@ def contracts_check(
 
 @contracts_app.command("generate")
 def contracts_generate() -> None:
-    """Write what dbt is told of contracts and sources: sources.yml, the seeds data_set and source_system."""
-    from catalog.generate import DATA_SETS, SOURCES, generate
+    """Write what dbt is told of contracts and sources: sources.yml and the seeds of dbt/seeds/contracts."""
+    from catalog.generate import generate, generated
     from pipelines import source_names
 
     with told():
         written = generate()
         if source_names.generate():
             written.append(source_names.SEED)
-    for path in (SOURCES, DATA_SETS, source_names.SEED):
+    for path in (*generated(), source_names.SEED):
         out.print(f"{path.name} {'written' if path in written else 'was up to date'}")
 
 

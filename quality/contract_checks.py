@@ -15,6 +15,7 @@ import duckdb
 
 from catalog.contract import Contract, load_contracts
 from quality.results import MAX_FAILED_KEYS, CheckResult, Kind, Severity, key_texts
+from quality.texts import CheckText
 from warehouse.identifiers import checked
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
@@ -87,7 +88,7 @@ def _result(
     severity: Severity,
     checked_count: int | None,
     failed_count: int,
-    message: str,
+    text: CheckText,
     position: int,
     failed_keys: tuple[str, ...] = (),
     is_passed: bool | None = None,
@@ -103,7 +104,7 @@ def _result(
         checked_count=checked_count,
         failed_count=failed_count,
         failed_keys=failed_keys,
-        message=message,
+        text=text,
         data_position=position,
     )
 
@@ -122,7 +123,6 @@ def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) ->
         return []
     reach = reaches.get(contract.name)
     if reach is None:
-        message = "nothing has been delivered yet"
         return [
             _result(
                 contract,
@@ -130,7 +130,7 @@ def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) ->
                 severity="warning",
                 checked_count=0,
                 failed_count=1,
-                message=message,
+                text=CheckText.of("never_delivered"),
                 position=0,
             )
         ]
@@ -143,16 +143,12 @@ def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) ->
         reached = reach.loaded_at
         horizon = max(r.loaded_at for r in reaches.values())
     comparisons: list[tuple[str, Severity, datetime, datetime, str]] = [
-        ("freshness:clock", "warning", reach.loaded_at, now, "the last delivery with news"),
-        ("freshness:horizon", "error", reached, horizon, "its data"),
+        ("freshness:clock", "warning", reach.loaded_at, now, "behind_clock"),
+        ("freshness:horizon", "error", reached, horizon, "behind_horizon"),
     ]
     results = []
-    for rule, severity, since, until, what in comparisons:
+    for rule, severity, since, until, code in comparisons:
         late = until - since > allowed
-        message = (
-            f"{what} is {_hours(until - since)} behind {'the clock' if rule.endswith('clock') else 'the newest data'};"
-            f" allowed are {_hours(allowed)}"
-        )
         results.append(
             _result(
                 contract,
@@ -160,7 +156,7 @@ def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) ->
                 severity=severity,
                 checked_count=1,
                 failed_count=int(late),
-                message=message,
+                text=CheckText.of(code, _hours(until - since), _hours(allowed)),
                 position=reach.load_seq,
             )
         )
@@ -168,7 +164,7 @@ def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) ->
 
 
 def _hours(span: timedelta) -> str:
-    return f"{span.total_seconds() / 3600:.1f} h"
+    return f"{span.total_seconds() / 3600:.1f}"
 
 
 def _unseen_loads(connection: duckdb.DuckDBPyConnection, dataset: str) -> list[_Load]:
@@ -247,7 +243,7 @@ def _quarantine(
             severity="warning",
             checked_count=read,
             failed_count=refused,
-            message=f"{_share(refused, read)} rows were refused in {len(group)} deliveries",
+            text=CheckText.of("refused", *_share(refused, read), len(group)),
             position=load_seq,
             failed_keys=tuple(f"delivery={load.delivery_id}" for load in group if load.quarantined_count),
         ),
@@ -258,7 +254,7 @@ def _quarantine(
             severity="error",
             checked_count=len(group),
             failed_count=len(bad),
-            message=f"{len(bad)} of {len(group)} deliveries lost more than {allowed:.0%} of their rows",
+            text=CheckText.of("refused_too_many", len(bad), len(group), f"{allowed:.0%}"),
             position=load_seq,
             failed_keys=tuple(f"delivery={load.delivery_id}" for load in bad),
         ),
@@ -272,7 +268,7 @@ def _quarantine(
                 severity="warning",  # the rows are in quarantine, so the tables are not wrong
                 checked_count=read,
                 failed_count=count,
-                message=f"{_share(count, read)} rows were refused by this rule",
+                text=CheckText.of("refused_by_rule", *_share(count, read)),
                 position=load_seq,
                 failed_keys=places,
             )
@@ -294,7 +290,7 @@ def _warnings(contract: Contract, load_seq: int, group: Sequence[_Load]) -> list
                 severity="warning",
                 checked_count=read,
                 failed_count=count,
-                message=f"{_share(count, read)} rows break this rule and were kept",
+                text=CheckText.of("kept_with_warning", *_share(count, read)),
                 position=load_seq,
                 failed_keys=tuple(f"delivery={load.delivery_id}" for load in group if load.warnings.get(name)),
             )
@@ -312,7 +308,7 @@ def _columns(contract: Contract, load_seq: int, group: Sequence[_Load]) -> Check
         severity="warning",
         checked_count=len(group),
         failed_count=failed,
-        message=f"{failed} of {len(group)} deliveries have columns that the contract does not know",
+        text=CheckText.of("unknown_columns", failed, len(group)),
         position=load_seq,
         failed_keys=tuple(f"column={name}" for name in names[:MAX_FAILED_KEYS]),
     )
@@ -345,13 +341,12 @@ def _balance(connection: duckdb.DuckDBPyConnection, contract: Contract, position
         severity="error",
         checked_count=count,
         failed_count=failed,
-        message="read = accepted + quarantined, as counted and as stored"
-        if not failed
-        else f"{failed} deliveries do not balance: rows were lost or doubled",
+        text=CheckText.of("unbalanced", failed) if failed else CheckText.of("balanced"),
         position=position,
         failed_keys=tuple(f"delivery={delivery}" for delivery in wrong),
     )
 
 
-def _share(part: int, whole: int) -> str:
-    return f"{part} of {whole} ({part / whole:.2%})" if whole else f"{part} of {whole}"
+def _share(part: int, whole: int) -> tuple[int, int, str]:
+    """Part, whole and the part in percent, for a text."""
+    return part, whole, f"{part / whole:.2%}" if whole else "0%"

@@ -15,6 +15,7 @@ import duckdb
 
 from catalog.contract import load_contracts
 from quality.results import MAX_FAILED_KEYS, CheckResult, key_texts, position, without_values
+from quality.texts import CheckText
 from warehouse.errors import GridLakeError
 from warehouse.identifiers import quoted
 from warehouse.lake import open_lake
@@ -86,7 +87,10 @@ class _Reader:
         failed = int(failures) if failures is not None else None
         is_passed = status == "pass"
         keys = () if is_passed or status == "error" else self._keys(node, tested, run)
-        message = str(run.get("message") or "")
+        if status == "error":
+            text = CheckText.of("not_run", without_values(str(run.get("message") or "")))
+        else:
+            text = CheckText.of("test_passed") if is_passed else CheckText.of("test_failed", failed)
         return CheckResult(
             check_id=f"dbt.{run['unique_id']}",
             kind="dbt",
@@ -98,7 +102,7 @@ class _Reader:
             checked_count=self._count(tested),
             failed_count=0 if is_passed and failed is None else failed,
             failed_keys=keys,
-            message=f"could not run: {without_values(message)}" if status == "error" else without_values(message),
+            text=text,
             data_position=self._position,
         )
 

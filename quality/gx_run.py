@@ -16,6 +16,7 @@ import duckdb
 from quality.gx_engine import lake_url
 from quality.results import MAX_FAILED_KEYS, CheckResult, key_texts, position, without_values
 from quality.suites import Expectation, Suite
+from quality.texts import CheckText
 from warehouse.identifiers import checked, quoted
 from warehouse.lake import open_lake
 from warehouse.layout import tables
@@ -57,7 +58,7 @@ def _run_suite(session: duckdb.DuckDBPyConnection, source: Any, suite: Suite, at
     table = f"lake.{checked(suite.layer)}.{checked(suite.table)}"
     if (suite.layer, suite.table) not in tables(session):
         missing = Expectation("table_exists", "no_rows")
-        return [_result(suite, missing, at, is_passed=False, message=f"there is no table {suite.name}")]
+        return [_result(suite, missing, at, is_passed=False, text=CheckText.of("no_table", suite.name))]
     if not suite.expectations:
         return []
     asset = source.add_table_asset(suite.name, table_name=suite.table)
@@ -127,7 +128,7 @@ def _judged(
     details = verdict.result or {}
     exception = _exception(verdict.exception_info)
     if exception:
-        return _result(suite, expectation, at, is_passed=False, message=f"could not be evaluated: {exception}")
+        return _result(suite, expectation, at, is_passed=False, text=CheckText.of("not_evaluated", exception))
     if expectation.kind == "no_rows":
         failed, keys = _failing(session, suite, expectation, table) if not verdict.success else (0, ())
     else:
@@ -135,13 +136,12 @@ def _judged(
         found = details.get("partial_unexpected_index_list") or []
         # The list also repeats the judged column's value; only the key leaves this function.
         keys = key_texts({name: row[name] for name in suite.key} for row in found) if suite.key else ()
-    message = f"{failed} of {count} rows break {expectation.rule}"
     return _result(
         suite,
         expectation,
         at,
         is_passed=bool(verdict.success),
-        message=message,
+        text=CheckText.of("rows_break_rule", failed, count),
         checked_count=count,
         failed_count=failed,
         failed_keys=keys,
@@ -176,7 +176,7 @@ def _result(
     at: int,
     *,
     is_passed: bool,
-    message: str,
+    text: CheckText,
     checked_count: int | None = None,
     failed_count: int | None = None,
     failed_keys: tuple[str, ...] = (),
@@ -192,6 +192,6 @@ def _result(
         checked_count=checked_count,
         failed_count=failed_count,
         failed_keys=failed_keys,
-        message=message,
+        text=text,
         data_position=at,
     )

@@ -16,6 +16,7 @@ from typing import Literal
 import duckdb
 import pyarrow as pa
 
+from quality.texts import CheckText
 from warehouse.lake import lake_exists, open_lake, transact
 from warehouse.layout import tables
 from warehouse.settings import Settings
@@ -28,7 +29,7 @@ Severity = Literal["error", "warning"]
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _COLUMNS = (
     "check_id, kind, layer, dataset, rule, severity, is_passed, checked_count, failed_count, failed_keys,"
-    " message, data_position"
+    " text_code, text_values, data_position"
 )
 _TABLE = pa.schema(
     [
@@ -42,7 +43,8 @@ _TABLE = pa.schema(
         ("checked_count", pa.int64()),
         ("failed_count", pa.int64()),
         ("failed_keys", pa.string()),
-        ("message", pa.string()),
+        ("text_code", pa.string()),
+        ("text_values", pa.list_(pa.string())),
         ("data_position", pa.int64()),
         ("checked_at", pa.timestamp("us")),
     ]
@@ -56,7 +58,7 @@ class CheckResult:
     `check_id` is the same in every run. `checked_count` and `failed_count` count rows (deliveries for the
     checks that say so), None where it is not known. `failed_keys` are at most 20 texts `column=value` of key
     columns that hold no personal data. `data_position` is the number of the landing transaction that the
-    check has seen. `message` never repeats values of fields.
+    check has seen. `text` says what was found, without values of fields.
     """
 
     check_id: str
@@ -69,11 +71,16 @@ class CheckResult:
     checked_count: int | None
     failed_count: int | None
     failed_keys: tuple[str, ...]
-    message: str
+    text: CheckText
     data_position: int
 
+    @property
+    def message(self) -> str:
+        """The text in English, as the command line and Dagster show it."""
+        return self.text.in_language("en")
+
     def outcome(self) -> tuple[object, ...]:
-        """What makes two results differ; the message may tell a time and does not count."""
+        """What makes two results differ; the text may tell a time and does not count."""
         return (
             self.data_position,
             self.severity,
@@ -180,6 +187,8 @@ def _last(connection: duckdb.DuckDBPyConnection) -> dict[str, CheckResult]:
 def _result(row: tuple[object, ...]) -> CheckResult:
     values = dict(zip(_COLUMNS.replace(" ", "").split(","), row, strict=True))
     values["failed_keys"] = tuple(json.loads(str(values["failed_keys"])))
+    text_values: list[str] = values.pop("text_values")  # type: ignore[assignment]
+    values["text"] = CheckText(str(values.pop("text_code")), tuple(text_values))
     return CheckResult(**values)  # type: ignore[arg-type]
 
 
@@ -188,6 +197,8 @@ def _table(results: Sequence[CheckResult], moment: datetime) -> pa.Table:
         {
             **vars(result),
             "failed_keys": json.dumps(result.failed_keys, ensure_ascii=False),
+            "text_code": result.text.code,
+            "text_values": result.text.values,
             "checked_at": moment,
         }
         for result in results

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 
 from quality.results import CheckResult
+from warehouse.languages import LANGUAGES
 from warehouse.settings import Settings
 
 KEPT_RUNS = 50
@@ -64,7 +65,7 @@ def write_report(settings: Settings, results: Sequence[CheckResult], *, at: date
         "city": settings.city,
         "checked_at": moment.isoformat(),
         "passed": sum(result.is_passed for result in results),
-        "results": [asdict(result) for result in results],
+        "results": [{**asdict(result), "message": result.message} for result in results],
     }
     text = json.dumps(document, ensure_ascii=False, indent=1)
     page.with_suffix(".json").write_text(text, encoding="utf-8")
@@ -98,10 +99,10 @@ def _row(result: CheckResult) -> str:
         style, label = ' class="warned"', "警告 warning"
     else:
         style, label = ' class="failed"', "不通过 failed"
-    # A check that could not run has no counts; its message says why.
+    # A check that could not run has no counts; its text says why.
     keys = "<br>".join(escape(key) for key in result.failed_keys)
     if not result.is_passed and result.failed_count is None:
-        keys = escape(result.message)
+        keys = "<br>".join(escape(result.text.in_language(language)) for language in LANGUAGES)
     counts = "".join(
         f'<td class="n">{"" if n is None else n}</td>' for n in (result.checked_count, result.failed_count)
     )

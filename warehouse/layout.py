@@ -11,7 +11,7 @@ from warehouse.errors import LakeError
 from warehouse.identifiers import literal
 
 SCHEMAS = ("raw", "quarantine", "staging", "core", "indicator", "mart", "share", "ops")
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 _OPS_TABLES = {
     "lake": """
@@ -34,7 +34,7 @@ _OPS_TABLES = {
     "quality_result": """
         check_id VARCHAR, kind VARCHAR, layer VARCHAR, dataset VARCHAR, rule VARCHAR, severity VARCHAR,
         is_passed BOOLEAN, checked_count BIGINT, failed_count BIGINT, failed_keys VARCHAR,
-        message VARCHAR, data_position BIGINT, checked_at TIMESTAMP""",
+        text_code VARCHAR, text_values VARCHAR[], data_position BIGINT, checked_at TIMESTAMP""",
     # One row is one delivery that was refused whole: open until its place gives one that lands, or it is accepted.
     "refusal": """
         refusal_id VARCHAR, source VARCHAR, dataset VARCHAR, uri VARCHAR, content_hash VARCHAR, problem VARCHAR,

@@ -76,3 +76,25 @@
 {% macro duckdb__list_length(column) -%}
     coalesce(len({{ column }}), 0)
 {%- endmacro %}
+
+{# One element of a list by its number from 1; NULL where the list has no such. #}
+{% macro list_item(column, number) -%}
+    {{ adapter.dispatch('list_item', 'gridlake')(column, number) }}
+{%- endmacro %}
+
+{% macro default__list_item(column, number) -%}
+    try_element_at({{ column }}, {{ number }})
+{%- endmacro %}
+
+{% macro duckdb__list_item(column, number) -%}
+    {{ column }}[{{ number }}]
+{%- endmacro %}
+
+{# A sentence whose places {1} to {4} are filled from a list of texts. #}
+{% macro filled_sentence(sentence, texts) -%}
+    {%- set filled = namespace(sql=sentence) -%}
+    {%- for number in range(1, 5) -%}
+        {%- set filled.sql = "replace(" ~ filled.sql ~ ", '{" ~ number ~ "}', coalesce(" ~ list_item(texts, number) ~ ", ''))" -%}
+    {%- endfor -%}
+    {{ filled.sql }}
+{%- endmacro %}

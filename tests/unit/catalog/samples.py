@@ -110,6 +110,7 @@ SOUND: Document = {
                     "severity": "error",
                     "dimension": "consistency",
                     "description": "A case is closed after it was reported.",
+                    "customProperties": custom(descriptionZh="结案时间不早于上报时间"),
                 },
                 {
                     "name": "in_the_city",
@@ -119,6 +120,7 @@ SOUND: Document = {
                     "severity": "warning",
                     "dimension": "accuracy",
                     "description": "The position lies in the city.",
+                    "customProperties": custom(descriptionZh="位置在市域范围内"),
                 },
             ],
         }

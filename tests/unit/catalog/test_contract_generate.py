@@ -36,15 +36,26 @@ def test_a_table_carries_what_its_contract_says(tmp_path: Path) -> None:
 
 
 def test_generating_is_deterministic_and_notices_drift(tmp_path: Path) -> None:
-    folder, target, seed = tmp_path / "contracts", tmp_path / "dbt" / "sources.yml", tmp_path / "seeds" / "data_set.csv"
+    folder, target, seeds = tmp_path / "contracts", tmp_path / "dbt" / "sources.yml", tmp_path / "seeds"
+    data_set, data_item = seeds / "data_set.csv", seeds / "data_item.csv"
     write(folder, sound())
-    assert generate.outdated(folder, target, seed).keys() == {target, seed}
-    assert generate.generate(folder, target, seed) == [target, seed]
-    assert generate.generate(folder, target, seed) == []
+    assert generate.outdated(folder, target, seeds).keys() == {target, data_set, data_item}
+    assert generate.generate(folder, target, seeds) == [target, data_set, data_item]
+    assert generate.generate(folder, target, seeds) == []
     changed = sound()
     field(changed, "urgency")["description"] = "How urgent"
     write(folder, changed)
-    assert generate.outdated(folder, target, seed).keys() == {target}
+    assert generate.outdated(folder, target, seeds).keys() == {target, data_item}
+
+
+def test_fields_and_rules_are_told_in_words(tmp_path: Path) -> None:
+    document = sound()
+    field(document, "urgency")["description"] = "Urgency. The hotline's own scale"
+    rows = list(csv.DictReader(generate.data_items_csv([contract(tmp_path, document)]).splitlines()))
+    told = {(row["kind"], row["code"]): (row["name_zh"], row["name_en"]) for row in rows}
+    assert told["field", "urgency"] == ("紧急程度", "Urgency")
+    assert told["rule", "in_the_city"] == ("位置在市域范围内", "The position lies in the city")
+    assert {row["dataset"] for row in rows} == {"hotline_case"}
 
 
 def test_a_data_set_is_told_with_its_names_and_hours(tmp_path: Path) -> None:

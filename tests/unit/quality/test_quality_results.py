@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from quality.results import CheckResult, key_texts, latest, record, without_values
+from quality.texts import CheckText
 from tests.unit.quality.lakes import opened
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
@@ -19,7 +20,7 @@ PASSED = CheckResult(
     checked_count=10,
     failed_count=0,
     failed_keys=(),
-    message="0 of 10 rows",
+    text=CheckText.of("rows_break_rule", 0, 10),
     data_position=1,
 )
 FAILED = replace(PASSED, is_passed=False, failed_count=2, failed_keys=("order_no=甲1", 'order_no="2"'))
@@ -44,7 +45,7 @@ def test_a_repeated_run_over_the_same_data_adds_no_row_and_no_snapshot(sqlite_se
 
     assert record(sqlite_settings, [PASSED]) == 1
     before = snapshots()
-    assert record(sqlite_settings, [replace(PASSED, message="told later")]) == 0
+    assert record(sqlite_settings, [replace(PASSED, text=CheckText.of("test_passed"))]) == 0
     assert rows(sqlite_settings) == 1
     assert snapshots() == before
 
