@@ -10,15 +10,15 @@ import codecs
 import os
 import re
 from collections.abc import Iterable
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from pipelines.source_parts import Cursor, Fix, Paging, Strict
 from quality.rules import MAX_COUNTED
 from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT, Settings
@@ -35,50 +35,7 @@ class SourceError(GridLakeError):
     """A source file is wrong, or a source system cannot be reached or understood."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Fix(_Strict):
-    """A known-bad value that this source writes, and what stands in its place."""
-
-    field: str
-    value: str
-    replacement: str | None = None
-    reason: Annotated[str, Field(min_length=10)]
-    learned: Annotated[str, Field(min_length=5)]
-
-    @property
-    def label(self) -> str:
-        """How the count of this fix is named in the load record."""
-        return f"{self.field}: {self.value!r} -> {self.replacement!r}"
-
-
-class Cursor(_Strict):
-    """How to pull only what changed: rows whose `field` is later than the last pull less `overlap`."""
-
-    field: str
-    param: str | None = None
-    overlap: timedelta = timedelta(0)
-    format: str = "%Y-%m-%dT%H:%M:%SZ"
-    start: str | None = None
-
-
-class Paging(_Strict):
-    """How a service hands out its rows."""
-
-    style: Literal["page", "offset", "cursor", "link"]
-    page_param: str = "page"
-    size_param: str = "page_size"
-    size: Annotated[int, Field(ge=1, le=100_000)] = 500
-    first: int = 1
-    offset_param: str = "offset"
-    cursor_param: str = "cursor"
-    next_path: str = "$.next"
-    max_pages: Annotated[int, Field(ge=1)] = 100_000
-
-
-class RestConnection(_Strict):
+class RestConnection(Strict):
     """A JSON service over HTTP."""
 
     base_url: str
@@ -88,20 +45,20 @@ class RestConnection(_Strict):
     requests_per_second: Annotated[float, Field(gt=0)] = 10
 
 
-class DatabaseConnection(_Strict):
+class DatabaseConnection(Strict):
     """A PostgreSQL or SQLite database, opened read-only."""
 
     engine: Literal["postgres", "sqlite"]
     url: str
 
 
-class FilesConnection(_Strict):
+class FilesConnection(Strict):
     """A folder into which files are dropped."""
 
     root: str
 
 
-class DatasetSource(_Strict):
+class DatasetSource(Strict):
     """One data set of a source system. Which keys matter depends on the kind of the system."""
 
     dataset: Name
@@ -143,7 +100,7 @@ class DatasetSource(_Strict):
         return frozenset(name for field in fields for name in self.source_names(field))
 
 
-class SourceSystem(_Strict):
+class SourceSystem(Strict):
     """One source system of a city: one YAML file."""
 
     city: Name

@@ -325,10 +325,12 @@ def _balance(connection: duckdb.DuckDBPyConnection, contract: Contract, position
         FROM (SELECT delivery_id, read_count IS DISTINCT FROM accepted_count + quarantined_count
                      OR fetched_count IS DISTINCT FROM read_count + repeated_count
                      OR accepted_count IS DISTINCT FROM coalesce(r.n, 0)
-                     OR quarantined_count IS DISTINCT FROM coalesce(q.n, 0) AS is_wrong
+                     OR quarantined_count IS DISTINCT FROM coalesce(q.n, 0)
+                     OR deleted_count IS DISTINCT FROM coalesce(r.gone, 0) AS is_wrong
               FROM lake.ops.load l
-              LEFT JOIN (SELECT _delivery_id, count(*) AS n FROM lake.raw.{dataset}
-                         WHERE NOT _is_deleted GROUP BY ALL) r ON r._delivery_id = l.delivery_id
+              LEFT JOIN (SELECT _delivery_id, count(*) FILTER (NOT _is_deleted) AS n,
+                                count(*) FILTER (_is_deleted) AS gone
+                         FROM lake.raw.{dataset} GROUP BY ALL) r ON r._delivery_id = l.delivery_id
               LEFT JOIN (SELECT _delivery_id, count(*) AS n FROM lake.quarantine.{dataset}
                          GROUP BY ALL) q ON q._delivery_id = l.delivery_id
               WHERE l.dataset = ?)""",

@@ -21,7 +21,7 @@ _OPS_TABLES = {
         delivery_id VARCHAR, city VARCHAR, source VARCHAR, dataset VARCHAR, contract_version VARCHAR,
         uri VARCHAR, content_hash VARCHAR, size_bytes BIGINT, modified_ns BIGINT,
         fetched_count BIGINT, repeated_count BIGINT, read_count BIGINT, accepted_count BIGINT,
-        quarantined_count BIGINT, fix_counts VARCHAR, warning_counts VARCHAR,
+        quarantined_count BIGINT, deleted_count BIGINT, fix_counts VARCHAR, warning_counts VARCHAR,
         unknown_columns VARCHAR[], missing_columns VARCHAR[], cursor_from VARCHAR, cursor_to VARCHAR,
         load_seq BIGINT, started_at TIMESTAMP, loaded_at TIMESTAMP""",
     # One row is the position up to which one data set of a source has been pulled.

@@ -30,7 +30,6 @@ from pipelines.landing.changes import position_of
 from pipelines.landing.watermark import window_start
 from pipelines.source import (
     DatasetSource,
-    Paging,
     RestConnection,
     SourceError,
     SourceSystem,
@@ -38,6 +37,7 @@ from pipelines.source import (
     secrets_of,
     without,
 )
+from pipelines.source_parts import Paging
 from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import duckdb
 from catalog.contract import Contract
 from pipelines.landing.stage import ORIGINAL, REPEATED, STAGED, Staged
 from pipelines.landing.tables import column_types
-from pipelines.source import Cursor
+from pipelines.source_parts import Cursor
 from warehouse.identifiers import literal, quoted
 
 # A row dated in the future must not silence its source until then. One day covers every time zone.

@@ -12,7 +12,8 @@ from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.changes import cursor_end, mark_repeated, position_of, vanished
 from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
-from pipelines.source import Cursor, SourceSystem
+from pipelines.source import SourceSystem
+from pipelines.source_parts import Cursor
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, optional_literal, quoted
 from warehouse.lake import next_load_seq, transact
@@ -89,7 +90,7 @@ def commit(
         moment = Moment(next_load_seq(lake), started_at, datetime.now(UTC).replace(tzinfo=None))
         _insert_rows(lake, staged, moment)
         deleted = _insert_tombstones(lake, staged, moment) if batch.mode == "whole_table" else 0
-        _record(lake, settings, system, staged, moment, watermark)
+        _record(lake, settings, system, staged, moment, watermark, deleted)
         _move_watermark(lake, system.system, contract.name, watermark, moment)
         return _totals(lake, deleted)
 
@@ -256,29 +257,36 @@ def _record(
     staged: Staged,
     moment: Moment,
     watermark: str | None,
+    deleted: int,
 ) -> None:
-    """One row a delivery in `ops.load`; the unknown columns are those of the header, else those `_extra` kept."""
+    """One row a delivery in `ops.load`; `deleted` keys went with the one delivery of a pull.
+
+    The unknown columns are those of the header, else those that `_extra` kept.
+    """
     missing = _text_list(staged.missing_columns)
     if staged.unknown_columns is None and staged.has_extra:
         unknown = "coalesce(e.names, [])"
-        names = f"SELECT _file, unnest(json_keys(_extra)) AS name FROM {STAGED} WHERE _extra IS NOT NULL"
+        kept = f"SELECT _file, unnest(json_keys(_extra)) AS name FROM {STAGED} WHERE _extra IS NOT NULL"
         joined = (
-            f" LEFT JOIN (SELECT _file, list(DISTINCT name ORDER BY name) AS names FROM ({names}) GROUP BY _file) e"
+            f" LEFT JOIN (SELECT _file, list(DISTINCT name ORDER BY name) AS names FROM ({kept}) GROUP BY _file) e"
             " ON e._file = d._file"
         )
     else:
         unknown, joined = _text_list(staged.unknown_columns or ()), ""
-    known = ", ".join(
-        literal(text) for text in (settings.city, system.system, staged.contract.name, staged.contract.version)
-    )
+    contract = staged.contract
+    facts = (settings.city, system.system, contract.name, contract.version)
+    names = ("city", "source", "dataset", "contract_version")
+    known = ", ".join(f"{literal(text)} AS {name}" for text, name in zip(facts, names, strict=True))
     begin, end = optional_literal(staged.batch.cursor_from), optional_literal(watermark)
     lake.execute(
         f"""
-        INSERT INTO lake.ops.load
+        INSERT INTO lake.ops.load BY NAME
         SELECT delivery_id, {known}, uri, content_hash, size_bytes, modified_ns, fetched_count, repeated_count,
-               accepted_count + quarantined_count, accepted_count, quarantined_count, fix_counts, warning_counts,
-               {unknown}, {missing}, {begin}, {end}, {moment.load_seq}, {literal(moment.started_at.isoformat())},
-               {literal(moment.loaded_at.isoformat())}
+               accepted_count + quarantined_count AS read_count, accepted_count, quarantined_count,
+               {deleted:d} AS deleted_count, fix_counts, warning_counts,
+               {unknown} AS unknown_columns, {missing} AS missing_columns, {begin} AS cursor_from, {end} AS cursor_to,
+               {moment.load_seq} AS load_seq, CAST({literal(moment.started_at.isoformat())} AS TIMESTAMP) AS started_at,
+               CAST({literal(moment.loaded_at.isoformat())} AS TIMESTAMP) AS loaded_at
         FROM landing_now d{joined}"""
     )
 

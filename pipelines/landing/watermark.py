@@ -6,7 +6,8 @@ from datetime import datetime
 
 import duckdb
 
-from pipelines.source import Cursor, SourceError
+from pipelines.source import SourceError
+from pipelines.source_parts import Cursor
 from warehouse.identifiers import literal
 
 

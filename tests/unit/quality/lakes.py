@@ -81,8 +81,8 @@ class Lake:
             lake.execute(
                 "INSERT INTO lake.ops.load BY NAME SELECT ? AS delivery_id, ? AS dataset, 'demo' AS city,"
                 " ? AS read_count, ? AS fetched_count, 0 AS repeated_count, ? AS accepted_count,"
-                " ? AS quarantined_count, ? AS warning_counts, ?::VARCHAR[] AS unknown_columns, ? AS cursor_to,"
-                " ? AS load_seq, ? AS loaded_at",
+                " ? AS quarantined_count, 0 AS deleted_count, ? AS warning_counts,"
+                " ?::VARCHAR[] AS unknown_columns, ? AS cursor_to, ? AS load_seq, ? AS loaded_at",
                 [
                     delivery,
                     dataset,

@@ -148,14 +148,17 @@ def assert_books(lake: duckdb.DuckDBPyConnection, name: str) -> None:
         return
     wrong = lake.execute(
         f"""
-        SELECT uri, read_count, accepted_count, quarantined_count, fetched_count, repeated_count, rows, refused
+        SELECT uri, read_count, accepted_count, quarantined_count, fetched_count, repeated_count, rows, refused, gone
         FROM lake.ops.load l,
              LATERAL (SELECT count(*) AS rows, count(DISTINCT _source_row) AS places FROM lake.raw.{name} r
                       WHERE r._delivery_id = l.delivery_id AND NOT _is_deleted) a,
+             LATERAL (SELECT count(*) AS gone FROM lake.raw.{name} r
+                      WHERE r._delivery_id = l.delivery_id AND _is_deleted) g,
              LATERAL (SELECT count(*) AS refused FROM lake.quarantine.{name} q WHERE q._delivery_id = l.delivery_id) b
         WHERE l.dataset = '{name}' AND (
             read_count <> accepted_count + quarantined_count OR fetched_count <> read_count + repeated_count
-            OR rows <> accepted_count OR places <> rows OR refused <> quarantined_count)"""
+            OR rows <> accepted_count OR gone IS DISTINCT FROM deleted_count OR places <> rows
+            OR refused <> quarantined_count)"""
     ).fetchall()
     assert wrong == []
 
