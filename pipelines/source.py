@@ -18,7 +18,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from pipelines.source_parts import Cursor, Fix, Paging, Strict
+from pipelines.source_parts import Cursor, Fix, Paging, Strict, Success
 from quality.rules import MAX_COUNTED
 from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT, Settings
@@ -66,9 +66,11 @@ class DatasetSource(Strict):
     params: dict[str, str] = Field(default_factory=dict)
     records: str = "$"
     paging: Paging | None = None
+    success: Success | None = None
     cursor: Cursor | None = None
     table: str = ""
     may_be_empty: bool = False
+    deletes_allowed: Annotated[float, Field(ge=0, le=1)] = 0.1
     exclude: tuple[str, ...] = ()
     format: Literal["csv", "ndjson", "json", "geojson", "parquet", "xlsx"] = "csv"
     encoding: tuple[str, ...] = ("utf-8",)

@@ -5,10 +5,11 @@ Does not belong here: the entry and the system themselves, and what is read from
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Strict(BaseModel):
@@ -42,8 +43,24 @@ class Cursor(Strict):
     start: str | None = None
 
 
+class Success(Strict):
+    """What an answer with status 200 must say to be a good one; another one is a failure that is tried again."""
+
+    path: str
+    equals: Annotated[tuple[str, ...], Field(min_length=1)]
+    message: str | None = None
+
+    @field_validator("equals", mode="before")
+    @classmethod
+    def _as_text(cls, value: object) -> object:
+        """Codes compare as text: `0` and `true` as JSON writes them."""
+        if not isinstance(value, list | tuple):
+            return value
+        return [json.dumps(code) if isinstance(code, bool | int) else code for code in value]
+
+
 class Paging(Strict):
-    """How a service hands out its rows."""
+    """How a service hands out its rows, and how it tells that there are no more."""
 
     style: Literal["page", "offset", "cursor", "link"]
     page_param: str = "page"
@@ -53,4 +70,7 @@ class Paging(Strict):
     offset_param: str = "offset"
     cursor_param: str = "cursor"
     next_path: str = "$.next"
+    total_path: str | None = None
+    more_path: str | None = None
+    end_status: Annotated[int, Field(ge=400, le=499)] | None = None
     max_pages: Annotated[int, Field(ge=1)] = 100_000

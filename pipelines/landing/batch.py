@@ -75,6 +75,8 @@ class Batch:
             `whole_table` does that and also marks keys that are gone.
         cursor_from: where an incremental pull began.
         position: `position_of` the data set when the pull began; checked again before writing.
+        is_one_answer: whether no row can have moved while the batch was read.
+        again: the same pull made once more.
         release: gives back what the batch holds (temporary files and tables).
         halves: where the reader fails on several deliveries together: the same ones in smaller batches.
     """
@@ -92,6 +94,8 @@ class Batch:
     mode: Literal["append", "changes", "whole_table"] = "append"
     cursor_from: str | None = None
     position: int = 0
+    is_one_answer: bool = True
+    again: Callable[[], Batch] | None = None
     release: Callable[[], None] = lambda: None
     halves: Callable[[], Iterator[Batch | Refusal]] | None = None
 

@@ -18,6 +18,9 @@ from warehouse.identifiers import literal, quoted
 
 # A row dated in the future must not silence its source until then. One day covers every time zone.
 _AHEAD = timedelta(days=1)
+# Temporary tables: the keys that earlier looks at a pull had, and what a whole table no longer has.
+SEEN = "staged_seen"
+GONE = "staged_gone"
 
 
 def position_of(connection: duckdb.DuckDBPyConnection, source: str, dataset: str) -> int:
@@ -44,18 +47,18 @@ def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor:
     )
     if not set(column_types(connection, "raw", contract.name)) >= {f.name for f in contract.fields}:
         return  # nothing landed yet, or the contract has gained a field since
-    same_key = " AND ".join(f"s.{quoted(k)} IS NOT DISTINCT FROM h.{quoted(k)}" for k in contract.key)
+    is_same = same_key(contract)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE staged_known AS SELECT s.rowid AS row FROM {STAGED} s SEMI JOIN"
         f" (SELECT *, {_fingerprint(staged, held=True)} AS _same FROM ({_newest(connection, contract, cursor)})) h"
-        f" ON {same_key} AND h._same = {_fingerprint(staged, 's.')} WHERE s._refused IS NULL"
+        f" ON {is_same} AND h._same = {_fingerprint(staged, 's.')} WHERE s._refused IS NULL"
     )
     new = (
         f"SELECT {keys} FROM {STAGED} WHERE _refused IS NULL AND rowid NOT IN (SELECT row FROM staged_known)"
         f" AND rowid NOT IN (SELECT row FROM {REPEATED})"
     )
     connection.execute(
-        f"INSERT INTO {REPEATED} SELECT s.rowid FROM {STAGED} s ANTI JOIN ({new}) h ON {same_key}"
+        f"INSERT INTO {REPEATED} SELECT s.rowid FROM {STAGED} s ANTI JOIN ({new}) h ON {is_same}"
         f" WHERE s.rowid IN (SELECT row FROM staged_known) AND s.rowid NOT IN (SELECT row FROM {REPEATED})"
     )
     # A refused row comes again with every overlap; it stays one row in quarantine.
@@ -66,16 +69,24 @@ def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor:
     )
 
 
-def vanished(staged: Staged) -> str:
-    """SQL of the lake's newest row of each key that a whole-table pull no longer brings."""
+def fill_gone(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
+    """Fill `GONE` with the lake's newest row of each key that no look at a whole table brought; returns how many."""
     contract = staged.contract
     keys = ", ".join(quoted(k) for k in contract.key)
-    same_key = " AND ".join(f"s.{quoted(k)} IS NOT DISTINCT FROM h.{quoted(k)}" for k in contract.key)
     newest = f"row_number() OVER (PARTITION BY {keys} ORDER BY _load_seq DESC, _source_row DESC)"
-    return (
-        f"SELECT h.* FROM (SELECT * FROM lake.raw.{contract.name} QUALIFY {newest} = 1) h"
-        f" ANTI JOIN {STAGED} s ON {same_key} WHERE NOT h._is_deleted"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE {GONE} AS"
+        f" SELECT h.* FROM (SELECT * FROM lake.raw.{contract.name} QUALIFY {newest} = 1) h"
+        f" ANTI JOIN {STAGED} s ON {same_key(contract)} ANTI JOIN {SEEN} t ON {same_key(contract, 't')}"
+        " WHERE NOT h._is_deleted"
     )
+    ((count,),) = connection.execute(f"SELECT count(*) FROM {GONE}").fetchall()
+    return int(count)
+
+
+def same_key(contract: Contract, alias: str = "s") -> str:
+    """The condition that a row of this alias has the key of one that the lake holds (alias `h`)."""
+    return " AND ".join(f"{alias}.{quoted(k)} IS NOT DISTINCT FROM h.{quoted(k)}" for k in contract.key)
 
 
 def cursor_end(

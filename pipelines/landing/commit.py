@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from pipelines.landing.batch import UnreadableDelivery
-from pipelines.landing.changes import cursor_end, mark_repeated, position_of, vanished
+from pipelines.landing.changes import GONE, cursor_end, mark_repeated, position_of
 from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
 from pipelines.source import SourceSystem
@@ -89,7 +89,7 @@ def commit(
         ensure_tables(lake, contract)
         moment = Moment(next_load_seq(lake), started_at, datetime.now(UTC).replace(tzinfo=None))
         _insert_rows(lake, staged, moment)
-        deleted = _insert_tombstones(lake, staged, moment) if batch.mode == "whole_table" else 0
+        deleted = _insert_tombstones(lake, staged, moment) if batch.mode == "whole_table" and batch.position else 0
         _record(lake, settings, system, staged, moment, watermark, deleted)
         _move_watermark(lake, system.system, contract.name, watermark, moment)
         return _totals(lake, deleted)
@@ -186,7 +186,7 @@ def _has_news(connection: duckdb.DuckDBPyConnection, staged: Staged) -> bool:
     ).fetchall()
     if new or staged.batch.mode == "changes" or not staged.batch.position:
         return bool(new)
-    ((gone,),) = connection.execute(f"SELECT count(*) FROM ({vanished(staged)})").fetchall()
+    ((gone,),) = connection.execute(f"SELECT count(*) FROM {GONE}").fetchall()
     return bool(gone)
 
 
@@ -235,7 +235,7 @@ def _insert_tombstones(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: 
     rows = lake.execute(
         f"INSERT INTO lake.raw.{dataset}"
         f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
-        f" SELECT {fields}, _extra, {literal(delivery_id)}, NULL, {moment.stamp}, true FROM ({vanished(staged)})"
+        f" SELECT {fields}, _extra, {literal(delivery_id)}, NULL, {moment.stamp}, true FROM {GONE}"
     ).fetchall()
     return int(rows[0][0])
 

@@ -18,6 +18,7 @@ from catalog.contract import Contract
 from pipelines.connectors import database, files, rest
 from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader
 from pipelines.landing.commit import Counts, commit
+from pipelines.landing.second_look import look_again
 from pipelines.landing.stage import stage
 from pipelines.source import DatasetSource, SourceError, SourceSystem, expand
 from quality.refusals import Refused, settle
@@ -170,7 +171,7 @@ def _land_all(
             continue
         started_at = datetime.now(UTC).replace(tzinfo=None)
         try:
-            staged = stage(connection, contract, entry, piece)
+            staged = look_again(connection, entry, stage(connection, contract, entry, piece))
             yield commit(
                 connection,
                 settings,

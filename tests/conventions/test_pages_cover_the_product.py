@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from catalog import vocabulary
 from catalog.contract import CONTRACTS, load_contracts
-from pipelines import source
+from pipelines import source, source_parts
 from pipelines.cli import app
 from pipelines.source import SOURCES, load_sources
 from quality.suites import KEY_MODELS
@@ -95,10 +95,11 @@ def test_every_source_system_stands_on_the_pipelines_page(city: str) -> None:
 def test_every_key_of_a_source_file_stands_on_the_pipelines_page() -> None:
     models = [
         model
-        for model in vars(source).values()
-        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == source.__name__
+        for module in (source, source_parts)
+        for model in vars(module).values()
+        if isinstance(model, type) and issubclass(model, BaseModel) and model.__module__ == module.__name__
     ]
-    assert len(models) > 5
+    assert len(models) > 9
     assert missing("pipelines/README.md", {key for model in models for key in model.model_fields}) == []
 
 

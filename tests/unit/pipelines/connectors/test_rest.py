@@ -58,7 +58,7 @@ def test_pages_by_number(place: Place, service: Service) -> None:
     service.answer = lambda request: Answer(page(ROWS, request))
     place.land()
     assert landed(place) == ALL
-    assert [r.params for r in service.requests] == [{"p": str(n), "page_size": "4"} for n in (1, 2, 3)]
+    assert [r.params for r in service.requests] == [{"p": str(n), "page_size": "4"} for n in (1, 2, 3, 4)]
     assert {r.path for r in service.requests} == {"/api/orders.json"}
     assert {r.headers["Authorization"] for r in service.requests} == {f"Bearer {TOKEN}"}
     (load,) = place.loads()
@@ -76,7 +76,7 @@ def test_a_service_that_caps_the_page_size_loses_no_rows(place: Place, service: 
         return Answer("no such page", 404) if beyond == "missing" else Answer(rows[:3])
 
     service.answer = answer
-    place.land()
+    place.with_entry(paging={"style": "page", "size": 4, "page_param": "p", "end_status": 404}).land()
     assert landed(place) == [row["order_no"] for row in rows]
 
 
@@ -90,7 +90,7 @@ def test_pages_by_offset_count_what_came(sqlite_settings: Settings, service: Ser
     service.answer = answer
     place.land()
     assert landed(place) == ALL
-    assert [r.params["offset"] for r in service.requests] == ["0", "3", "6", "9"]
+    assert [r.params["offset"] for r in service.requests] == ["0", "3", "6", "9", "10"]
 
 
 def test_pages_by_cursor(sqlite_settings: Settings, service: Service, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_failing_page_is_tried_again(place: Place, service: Service) -> None:
     waits: list[float] = []
     place.land(pause=waits.append)
     assert landed(place) == ALL
-    assert len(service.requests) == 5
+    assert len(service.requests) == 6
     assert len([wait for wait in waits if wait > 0.001]) <= 2
 
 
