@@ -50,6 +50,7 @@ bench: $(STAMP) $(SUPERSET_STAMP) browser ## Run the benchmarks; each skips with
 
 chaos: $(STAMP) ## Kill landing and building at random moments, then compare with an undisturbed run
 	PYTHONPATH=tests/integration $(BIN)/python tests/bench/chaos.py
+	$(BIN)/python tests/bench/hosts.py
 
 soak: $(STAMP) $(SUPERSET_STAMP) browser ## Build and publish for five minutes while eight readers load dashboards
 	PYTHONPATH=tests/integration $(BIN)/python tests/bench/soak.py

@@ -161,7 +161,7 @@ def record_build(settings: Settings, state: BuildState) -> None:
     def write(lake: duckdb.DuckDBPyConnection) -> None:
         lake.execute("DELETE FROM lake.ops.build")
         lake.execute(
-            "INSERT INTO lake.ops.build VALUES (?, ?, ?)",
+            "INSERT INTO lake.ops.build (load_seq, models_hash, built_at) VALUES (?, ?, ?)",
             [state.load_seq, state.models_hash, datetime.now(UTC).replace(tzinfo=None)],
         )
 

@@ -1,8 +1,8 @@
 """Opening the lake: one way to read it, one way to write to it.
 
 Reading never blocks and is never blocked: a reader sees the snapshot of its statement. Writing takes the
-writer's turn, runs in one transaction, is retried when another host's writer came first, and leaves
-nothing behind when it fails.
+writer's turn (`turn`), which keeps other processes and, with a PostgreSQL catalogue, other hosts out; it runs in one
+transaction, is done again when a writer without the turn came first, and leaves nothing behind when it fails.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attemp
 from warehouse.errors import LakeError, WriteConflict
 from warehouse.extensions import connect, load_extensions
 from warehouse.identifiers import literal
-from warehouse.layout import check_city, ensure_layout, has_layout
+from warehouse.layout import check_layout, ensure_layout, is_laid_out
 from warehouse.settings import Settings
 from warehouse.turn import writer_turn
 
@@ -48,7 +48,9 @@ class Attachment:
 
         `snapshot` pins every table to that version; without `create` a catalogue that is not there is an error.
         """
-        options = [f"DATA_PATH {literal(self.data_path)}"]
+        # The catalogue remembers where the data lay when the lake was made. They may have been moved, and hosts may
+        # see them at different places: that they are this lake's is told by `identity`.
+        options = [f"DATA_PATH {literal(self.data_path)}", "OVERRIDE_DATA_PATH true"]
         if self.is_sqlite:
             # Without WAL a reader stalls the writer and either may see "database is locked".
             options += ["META_JOURNAL_MODE 'WAL'", "META_BUSY_TIMEOUT 30000"]
@@ -97,9 +99,9 @@ def open_lake(
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
         connection.execute("SET TimeZone = 'UTC'")
         _attach(connection, settings, read_only=read_only)
-        if not read_only and not has_layout(connection):
+        if not read_only and not is_laid_out(connection):
             transact(connection, settings, lambda c: _lay_out(c, settings), message="layout")
-        check_city(connection, settings.city)
+        check_layout(connection, settings.city)
         yield connection
     finally:
         connection.close()
@@ -121,7 +123,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_o
                 raise
             # Two processes must not both create the catalogue. That its file or database is there says nothing:
             # another process may be filling it right now. Holding the turn, that process has finished.
-            with writer_turn(settings.home_path):
+            with writer_turn(settings):
                 connection.execute(how.sql(read_only=False))
     except duckdb.Error as error:
         if read_only and "creating a new DuckLake is explicitly disabled" in str(error):
@@ -149,9 +151,7 @@ def _no_lake_yet(settings: Settings) -> LakeError:
 
 def without_secrets(text: str, settings: Settings) -> str:
     """The text with every secret of the settings blotted out."""
-    for secret in settings.secrets():
-        text = text.replace(secret, "***")
-    return text
+    return settings.blotted(text)
 
 
 def transact(
@@ -176,7 +176,7 @@ def transact(
         retry=retry_if_exception(_is_conflict),
     )
     try:
-        with writer_turn(settings.home_path):
+        with writer_turn(settings):
             result: T = retrying(_once, connection, settings, work, message)
             return result
     except RetryError as error:
@@ -219,6 +219,11 @@ def _is_conflict(error: BaseException) -> bool:
 
 
 def next_load_seq(connection: duckdb.DuckDBPyConnection) -> int:
-    """The number of the next landing transaction; call it inside `transact`."""
-    ((number,),) = connection.execute("SELECT coalesce(max(load_seq), 0) + 1 FROM lake.ops.load").fetchall()
+    """The number of the next landing transaction, greater than all before; call it inside `transact`.
+
+    The number is taken by changing a row. Two transactions that took the same one would both change that row, so
+    DuckLake refuses the later and it is done again: two appends would meet without a conflict.
+    """
+    connection.execute("UPDATE lake.ops.sequence SET load_seq = load_seq + 1")
+    ((number,),) = connection.execute("SELECT load_seq FROM lake.ops.sequence").fetchall()
     return int(number)

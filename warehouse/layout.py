@@ -1,6 +1,12 @@
-"""The schemas of a lake and the `ops` tables that every lake has.
+"""The schemas of a lake, the `ops` tables that every lake has, and how an earlier release's lake is brought up to them.
 
 The tables of the other schemas come from the contracts (`raw`, `quarantine`) and from dbt.
+
+To change the layout, change `_OPS_TABLES`: a table or column that a lake lacks is added when it is next opened for
+writing, empty for the rows that are there. Put new columns at the end, and name the columns in every INSERT, because in
+a lake that was upgraded they stand last. What rows of earlier releases need besides goes into `_UPGRADES` under the
+layout's number, which rises by one with the first such change after a release. A column never changes its type or
+meaning and never goes: give the changed thing a new name.
 """
 
 from __future__ import annotations
@@ -8,7 +14,7 @@ from __future__ import annotations
 import duckdb
 
 from warehouse.errors import LakeError
-from warehouse.identifiers import literal
+from warehouse.identifiers import literal, quoted
 
 SCHEMAS = ("raw", "quarantine", "staging", "core", "indicator", "mart", "share", "ops")
 LAYOUT_VERSION = 2
@@ -24,6 +30,9 @@ _OPS_TABLES = {
         quarantined_count BIGINT, deleted_count BIGINT, fix_counts VARCHAR, warning_counts VARCHAR,
         unknown_columns VARCHAR[], missing_columns VARCHAR[], cursor_from VARCHAR, cursor_to VARCHAR,
         load_seq BIGINT, started_at TIMESTAMP, loaded_at TIMESTAMP""",
+    # The one row holds the number of the last landing transaction. Its own table, because it changes all the time.
+    "sequence": """
+        load_seq BIGINT""",
     # One row is the position up to which one data set of a source has been pulled.
     "watermark": """
         source VARCHAR, dataset VARCHAR, cursor_value VARCHAR, delivery_id VARCHAR, updated_at TIMESTAMP""",
@@ -40,11 +49,17 @@ _OPS_TABLES = {
         refusal_id VARCHAR, source VARCHAR, dataset VARCHAR, uri VARCHAR, content_hash VARCHAR, problem VARCHAR,
         first_seq BIGINT, seen_at TIMESTAMP, closed_at TIMESTAMP, outcome VARCHAR, reason VARCHAR""",
 }
+# Statements that fill what a layout brought, by its number: run once, in the transaction that adds its columns. A new
+# lake takes them too, over empty tables.
+_UPGRADES: dict[int, tuple[str, ...]] = {
+    2: ("INSERT INTO lake.ops.sequence SELECT coalesce(max(load_seq), 0) FROM lake.ops.load",),
+}
 
 
-def has_layout(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether every `ops` table is there."""
-    return tables(connection) >= {("ops", table) for table in _OPS_TABLES}
+def is_laid_out(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether the lake has every table and column of this layout."""
+    present = _columns(connection)
+    return all(set(declared) <= present.get(table, set()) for table, declared in _declared().items())
 
 
 def tables(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
@@ -60,33 +75,96 @@ def tables(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return set(rows)
 
 
-def ensure_layout(connection: duckdb.DuckDBPyConnection, city: str) -> None:
-    """Create what is missing of the layout, inside the caller's transaction. Idempotent."""
+def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create the schemas and `ops` tables that are not there in the database `lake`, empty."""
     for schema in SCHEMAS:
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
     for table, columns in _OPS_TABLES.items():
         connection.execute(f"CREATE TABLE IF NOT EXISTS lake.ops.{table} ({columns})")
-    if connection.execute("SELECT count(*) FROM lake.ops.lake").fetchall() == [(0,)]:
+
+
+def ensure_layout(connection: duckdb.DuckDBPyConnection, city: str) -> None:
+    """Create what is missing of the layout, inside the caller's transaction. Idempotent.
+
+    Raises:
+        LakeError: the lake is of another city or of a later release.
+    """
+    owner = _owner(connection)
+    if owner is not None:
+        _refuse_other(owner, city)
+    create_tables(connection)
+    declared = _declared()
+    for table, present in _columns(connection).items():
+        for column, kind in declared.get(table, {}).items():
+            if column not in present:
+                connection.execute(f"ALTER TABLE lake.ops.{table} ADD COLUMN {quoted(column)} {kind}")
+    before = owner[1] if owner else 0
+    for version in range(before + 1, LAYOUT_VERSION + 1):
+        for statement in _UPGRADES.get(version, ()):
+            connection.execute(statement)
+    if owner is None:
         connection.execute(
-            f"INSERT INTO lake.ops.lake VALUES ({literal(city)}, {LAYOUT_VERSION}, now() AT TIME ZONE 'UTC')"
+            "INSERT INTO lake.ops.lake (city, layout_version, created_at)"
+            f" VALUES ({literal(city)}, {LAYOUT_VERSION}, now() AT TIME ZONE 'UTC')"
+        )
+    elif before < LAYOUT_VERSION:
+        connection.execute(f"UPDATE lake.ops.lake SET layout_version = {LAYOUT_VERSION}")
+
+
+def check_layout(connection: duckdb.DuckDBPyConnection, city: str) -> None:
+    """Refuse a lake of another city (one lake holds one city), and one that another release laid out."""
+    owner = _owner(connection)
+    if owner is None:
+        # The catalogue is there, but nothing was ever committed to it.
+        raise LakeError("there is no lake yet", where="ops.lake", fix="run `gridlake run` first")
+    _refuse_other(owner, city)
+    if owner[1] < LAYOUT_VERSION:
+        raise LakeError(
+            f"an earlier release laid out this lake: layout {owner[1]}, not {LAYOUT_VERSION}",
+            where="ops.lake",
+            fix="back it up; then the first command that writes brings it up to date, for example `gridlake maintain`",
         )
 
 
-def check_city(connection: duckdb.DuckDBPyConnection, city: str) -> None:
-    """Refuse a lake of another city: one lake holds one city."""
-    try:
-        row = connection.execute("SELECT city, layout_version FROM lake.ops.lake").fetchone()
-    except duckdb.CatalogException:
-        # The catalogue is there, but nothing was ever committed to it.
-        raise LakeError("there is no lake yet", where="ops.lake", fix="run `gridlake run` first") from None
-    if row is None:
-        raise LakeError("has no owner recorded", where="ops.lake", fix="use an empty GRIDLAKE_HOME")
-    if row[0] != city:
+def _refuse_other(owner: tuple[str, int], city: str) -> None:
+    if owner[0] != city:
         raise LakeError(
-            f"this lake holds the city {row[0]!r}",
+            f"this lake holds the city {owner[0]!r}",
             where="GRIDLAKE_CITY",
             value=city,
             fix="set GRIDLAKE_CITY to the lake's city, or GRIDLAKE_HOME to another folder",
         )
-    if row[1] != LAYOUT_VERSION:
-        raise LakeError(f"layout {row[1]} is not {LAYOUT_VERSION}", where="ops.lake", fix="use the matching release")
+    if owner[1] > LAYOUT_VERSION:
+        raise LakeError(
+            f"a later release laid out this lake: layout {owner[1]}, not {LAYOUT_VERSION}",
+            where="ops.lake",
+            fix="use that release, or restore a backup from before the upgrade",
+        )
+
+
+def _owner(connection: duckdb.DuckDBPyConnection) -> tuple[str, int] | None:
+    """City and layout of the lake; None while it has no row about itself."""
+    if ("ops", "lake") not in tables(connection):
+        return None
+    row = connection.execute("SELECT city, layout_version FROM lake.ops.lake").fetchone()
+    return (str(row[0]), int(row[1])) if row else None
+
+
+def _declared() -> dict[str, dict[str, str]]:
+    """Type by column by `ops` table."""
+    return {
+        table: dict(column.split(maxsplit=1) for column in " ".join(columns.split()).split(", "))
+        for table, columns in _OPS_TABLES.items()
+    }
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, set[str]]:
+    """Columns by `ops` table, as committed."""
+    rows = connection.execute(
+        "SELECT table_name, list(column_name) FROM __ducklake_metadata_lake.ducklake_column AS c "
+        "JOIN __ducklake_metadata_lake.ducklake_table AS t USING (table_id) "
+        "JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id) "
+        "WHERE c.end_snapshot IS NULL AND t.end_snapshot IS NULL AND s.end_snapshot IS NULL "
+        "AND c.parent_column IS NULL AND s.schema_name = 'ops' GROUP BY table_name"
+    ).fetchall()
+    return {table: set(columns) for table, columns in rows}

@@ -77,7 +77,7 @@ def maintain(
     run = _Run(settings, progress or (lambda line: None))
     with run.session():
         for schema, table in names:
-            with writer_turn(settings.home_path):
+            with writer_turn(settings):
                 run.rewrite(schema, table)
                 run.merge(schema, table)
         if tables is None:

@@ -140,6 +140,12 @@ class Settings(BaseSettings):
         texts = {text for password in given if password for text in (password, unquote(password), quote(password))}
         return sorted(texts, key=len, reverse=True)
 
+    def blotted(self, text: str) -> str:
+        """The text with every secret of the settings blotted out."""
+        for secret in self.secrets():
+            text = text.replace(secret, "***")
+        return text
+
 
 def load_settings(**overrides: object) -> Settings:
     """Read the settings from the environment; keyword arguments win over it.

@@ -75,7 +75,7 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             state = current_state(connection, current)
             is_whole = not context.is_subset
         os.environ.update(dbt_environment(current))  # dagster-dbt hands dbt this process's environment
-        with writer_turn(current.home_path):
+        with writer_turn(current):
             # Unit tests tell of the models' text, not of the data: they belong to `make test`.
             arguments = ["build", "--exclude-resource-type", "unit_test"]
             arguments += ["--full-refresh"] if config.full_refresh else []

@@ -304,4 +304,7 @@ def _move_watermark(
     lake.execute(f"DELETE FROM lake.ops.watermark WHERE {place}")
     values = f"{literal(source)}, {literal(dataset)}, {literal(watermark)}, min(delivery_id)"
     at = literal(moment.loaded_at.isoformat())
-    lake.execute(f"INSERT INTO lake.ops.watermark SELECT {values}, {at} FROM landing_now")
+    lake.execute(
+        "INSERT INTO lake.ops.watermark (source, dataset, cursor_value, delivery_id, updated_at)"
+        f" SELECT {values}, {at} FROM landing_now"
+    )

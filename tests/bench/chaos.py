@@ -45,7 +45,7 @@ if is_build_due(settings):
     prepare(settings)
     with open_lake(settings) as connection:
         state = current_state(connection, settings)
-    with writer_turn(settings.home_path):
+    with writer_turn(settings):
         run_dbt(settings, ["build", "--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"])
     record_build(settings, state)
 """

@@ -16,7 +16,7 @@ from tests.conventions.pages import ROOT, anchors, blocks, gridlake_calls, links
 from tests.conventions.test_pages_cover_the_product import all_commands
 from warehouse.extensions import connect
 from warehouse.identifiers import quoted
-from warehouse.layout import ensure_layout
+from warehouse.layout import create_tables
 
 PAGES = [path.relative_to(ROOT).as_posix() for path in pages()]
 
@@ -50,7 +50,7 @@ def declared_lake() -> Iterator[duckdb.DuckDBPyConnection]:
     """An empty lake whose tables are as contracts, models and code lists declare them."""
     connection = connect(extensions=("spatial",))
     connection.execute("ATTACH ':memory:' AS lake")
-    ensure_layout(connection, "demo")
+    create_tables(connection)
     for contract in load_contracts("demo").values():
         ensure_tables(connection, contract)
     for layer in ("core", "indicator", "mart"):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import Queue
 
 import duckdb
 import pytest
 
 from tests.unit.warehouse.helpers import finish, line, python, read, stopped_at_the_end, write
-from warehouse import lake
+from warehouse import host_turn, lake
 from warehouse.errors import LakeError, WriteConflict
+from warehouse.extensions import connect
 from warehouse.lake import open_lake, transact
 from warehouse.maintenance import maintain
 from warehouse.settings import Settings, load_settings
@@ -168,7 +171,7 @@ def test_lost_race_with_another_host_is_retried(postgres_settings: Settings) -> 
     code = """
 from contextlib import nullcontext
 import warehouse.lake
-warehouse.lake.writer_turn = lambda home: nullcontext()
+warehouse.lake.writer_turn = lambda settings: nullcontext()
 calls = []
 def work(c):
     calls.append(1)
@@ -218,12 +221,12 @@ def test_turn_is_nested_in_a_thread_and_kept_from_other_processes(sqlite_setting
     code = """
 from warehouse.turn import writer_turn
 say("started")
-with writer_turn(settings.home_path):
+with writer_turn(settings):
     say(Path(sys.argv[2]).exists())
 """
     mark = tmp_path / "mark"
-    with writer_turn(sqlite_settings.home_path):
-        with writer_turn(sqlite_settings.home_path):
+    with writer_turn(sqlite_settings):
+        with writer_turn(sqlite_settings):
             pass
         other = python(sqlite_settings, code, str(mark))  # the inner turn has ended, the outer has not
         assert line(other) == "started"
@@ -232,6 +235,52 @@ with writer_turn(settings.home_path):
         mark.touch()
     with stopped_at_the_end(other):
         assert finish(other) == ["True"]
+
+
+def test_turn_is_kept_from_other_hosts_and_told_who_has_it(
+    postgres_settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another home over the same catalogue is another host: it does not see the file of the lock."""
+    code = """
+from warehouse.turn import writer_turn
+with writer_turn(settings):
+    say("in")
+    sys.stdin.readline()
+"""
+    other = python(postgres_settings.model_copy(update={"home": tmp_path / "other"}), code)
+    with stopped_at_the_end(other), ThreadPoolExecutor() as pool:
+        assert line(other) == "in"
+        told: Queue[str] = Queue()
+        monkeypatch.setattr(host_turn.log, "info", lambda text, *values: told.put(text % values))
+        waiting = pool.submit(_take, postgres_settings)
+        assert told.get(timeout=60).startswith("waiting for the writer's turn, which has `-c` on ")
+        assert not waiting.done()
+        other.kill()  # the server gives the turn back
+        waiting.result(60)
+
+
+def _take(settings: Settings) -> None:
+    with writer_turn(settings):
+        pass
+
+
+def test_turn_outlives_that_the_database_ends_its_session(postgres_settings: Settings) -> None:
+    end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = $$advisory$$"
+    connection = connect(extensions=("postgres_scanner",))
+    try:
+        connection.execute(f"ATTACH '{postgres_settings.catalog}' AS pg (TYPE postgres)")
+        for _ in range(2):
+            with writer_turn(postgres_settings):
+                assert connection.execute(f"FROM postgres_query('pg', '{end}')").fetchall() == [(True,)]
+    finally:
+        connection.close()
+
+
+def test_database_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path, catalog="postgresql://lake:geheim@127.0.0.1:9/lake")
+    with pytest.raises(LakeError, match="GRIDLAKE_CATALOG: the catalogue's database cannot be reached") as caught:
+        _take(settings)
+    assert "geheim" not in str(caught.value)
 
 
 def test_readers_beside_a_writer_see_whole_transactions(settings: Settings, tmp_path: Path) -> None:
