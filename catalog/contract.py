@@ -28,6 +28,10 @@ CONTRACTS = PROJECT_ROOT / "catalog" / "contracts"
 QUARANTINE_SHARE_ALLOWED = 0.05
 
 
+# The last part of the name of a field that holds a code.
+_CODE_SUFFIXES = frozenset({"id", "code", "no", "status", "channel", "kind", "type", "level", "class"})
+
+
 class ContractError(GridLakeError):
     """A contract file cannot be read or is not complete enough to be used."""
 
@@ -62,6 +66,15 @@ class Field:
     def is_geometry(self) -> bool:
         """Whether the field holds a geometry (GeoJSON at the source, GEOMETRY in the lake)."""
         return self.physical_type.upper() == "GEOMETRY"
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the value names a thing or a choice, so that blanks around it mean nothing.
+
+        Keys are such, fields with a code list or a pattern, and those whose name promises it.
+        """
+        named = self.name.rpartition("_")[2] in _CODE_SUFFIXES
+        return self.key_position is not None or bool(self.code_list or self.pattern) or named
 
 
 @dataclass(frozen=True)

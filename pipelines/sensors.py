@@ -7,6 +7,7 @@ import dagster as dg
 
 from pipelines.assets.checks import blocking_failures
 from pipelines.build import is_build_due
+from pipelines.connectors.cut import is_being_written
 from pipelines.connectors.files import find
 from pipelines.jobs import BUILD
 from pipelines.resources import LakeResource
@@ -21,14 +22,18 @@ def sensors(systems: list[SourceSystem]) -> list[dg.SensorDefinition]:
 
 
 def drops_fingerprint(settings: Settings, system: SourceSystem) -> str:
-    """A hash over path, size and time of every file of a source: it changes when a file comes or changes."""
+    """A hash over path and stamp of every file of a source: it changes when a file comes or changes.
+
+    It changes too when a file that landing took for still being written has been left alone for a minute.
+    """
     if system.files is None:
         return ""
     root = Path(expand(system.files.root, settings, where=system.system))
     digest = hashlib.sha256()
     for entry in system.datasets:
-        for file in find(entry, root):
-            digest.update(f"{file.delivery.uri}\0{file.delivery.size_bytes}\0{file.delivery.modified_ns}\n".encode())
+        for uri, stamp in find(entry, root):
+            is_open = entry.format == "csv" and is_being_written(root / uri, stamp.modified_ns)
+            digest.update(f"{uri}\0{stamp.as_list()}\0{is_open}\n".encode())
     return digest.hexdigest()
 
 

@@ -75,6 +75,7 @@ class DatasetSource(Strict):
     format: Literal["csv", "ndjson", "json", "geojson", "parquet", "xlsx"] = "csv"
     encoding: tuple[str, ...] = ("utf-8",)
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    last_line_end: Literal["as before", "required", "optional"] = "as before"
     sheet: int | str = 1
     fields: dict[str, str | list[str]] = Field(default_factory=dict)
     null_values: tuple[str, ...] = ("",)

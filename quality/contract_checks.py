@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from catalog.contract import Contract, load_contracts
+from quality import told
 from quality.results import MAX_FAILED_KEYS, CheckResult, Kind, Severity, key_texts
 from quality.texts import CheckText
 from warehouse.identifiers import checked
@@ -196,10 +197,11 @@ def _delivery_results(
     for load in loads:
         landings.setdefault(load.load_seq, []).append(load)
     broken = _broken_rules(connection, contract.name, list(landings))
+    ever_told = _ever_told(connection, contract.name)
     results: list[CheckResult] = []
     for load_seq, group in landings.items():
         results += _quarantine(contract, load_seq, group, broken)
-        results += _warnings(contract, load_seq, group)
+        results += _warnings(contract, load_seq, group, ever_told)
         results.append(_columns(contract, load_seq, group))
     return results
 
@@ -276,9 +278,21 @@ def _quarantine(
     return results
 
 
-def _warnings(contract: Contract, load_seq: int, group: Sequence[_Load]) -> list[CheckResult]:
+def _ever_told(connection: duckdb.DuckDBPyConnection, dataset: str) -> frozenset[str]:
+    """What was ever told of the data set's deliveries; a later landing without it makes its check pass again."""
+    rows = connection.execute(
+        "SELECT DISTINCT name FROM (SELECT unnest(json_keys(warning_counts)) AS name FROM lake.ops.load"
+        " WHERE dataset = ? AND warning_counts <> '{}') WHERE starts_with(name, ?)",
+        [dataset, told.PREFIX],
+    ).fetchall()
+    return frozenset(name for (name,) in rows)
+
+
+def _warnings(
+    contract: Contract, load_seq: int, group: Sequence[_Load], ever_told: frozenset[str]
+) -> list[CheckResult]:
     names = [f"rule:{rule.name}" for rule in contract.rules if rule.severity == "warning"]
-    names += sorted({rule for load in group for rule in load.warnings} - set(names))
+    names += sorted(({rule for load in group for rule in load.warnings} | ever_told) - set(names))
     read = sum(load.read_count for load in group)
     results = []
     for name in names:
@@ -290,7 +304,7 @@ def _warnings(contract: Contract, load_seq: int, group: Sequence[_Load]) -> list
                 severity="warning",
                 checked_count=read,
                 failed_count=count,
-                text=CheckText.of("kept_with_warning", *_share(count, read)),
+                text=told.text(name, count) or CheckText.of("kept_with_warning", *_share(count, read)),
                 position=load_seq,
                 failed_keys=tuple(f"delivery={load.delivery_id}" for load in group if load.warnings.get(name)),
             )

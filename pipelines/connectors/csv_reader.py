@@ -1,4 +1,4 @@
-"""CSV files: header drift, delimiters, encodings, and rows that do not split into the header's columns."""
+"""CSV files: header drift, other encodings than UTF-8, and rows that do not split into the header's columns."""
 
 from __future__ import annotations
 
@@ -8,36 +8,43 @@ import io
 import uuid
 from dataclasses import replace
 from pathlib import Path
-from typing import IO
 
 import duckdb
-import pyarrow as pa
 
-from pipelines.connectors.reader import BUFFER_BYTES, MAX_LINE_BYTES, SourceFile
+from pipelines.connectors.csv_look import CsvShape, look_at_csv, recount_csv
+from pipelines.connectors.reader import BUFFER_BYTES, CHUNK_BYTES, MAX_LINE_BYTES, Look, SourceFile, by_shape, held_by
 from pipelines.landing.batch import Batch, UnreadableDelivery, json_of, numbered, readable, rest_of
 from pipelines.source import DatasetSource
 from warehouse.identifiers import literal
 
-_DELIMITERS = ",;\t|"
-_CHUNK = 1 << 20
-_HEADER_BYTES = 1 << 20
+# Stands before the hexadecimal form of each damaged byte while a file is read; of no use in text.
+_DAMAGE = "\U0010f7fd"
+
+
+def _kept_visible(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    bad = error.object[error.start : error.end]
+    return _DAMAGE + "".join(f"<{byte:02X}>" for byte in bad), error.end
+
+
+codecs.register_error("gridlake_kept_visible", _kept_visible)
 
 
 class CsvReader:
     """Reads CSV, plain or compressed."""
 
-    def group(
-        self, entry: DatasetSource, files: list[SourceFile]
-    ) -> tuple[list[list[SourceFile]], list[tuple[SourceFile, str]]]:
+    def look(self, entry: DatasetSource, file: SourceFile) -> Look:
+        """Encoding, delimiter, header and the number of rows."""
+        return look_at_csv(entry, file)
+
+    def recount(self, entry: DatasetSource, file: SourceFile) -> tuple[int, dict[str, int]]:
+        """Rows and blank lines by Python's CSV reader."""
+        return recount_csv(entry, file)
+
+    def group(self, entry: DatasetSource, files: list[SourceFile]) -> list[list[SourceFile]]:
         """Files with the same encoding, delimiter and header stand together."""
-        groups: dict[tuple[str, str, tuple[str, ...]], list[SourceFile]] = {}
-        problems: list[tuple[SourceFile, str]] = []
-        for file in files:
-            try:
-                groups.setdefault(_shape(entry, file), []).append(file)
-            except UnreadableDelivery as error:
-                problems.append((file, error.problem))
-        return list(groups.values()), problems
+        return by_shape(files)
 
     def open(
         self,
@@ -47,37 +54,33 @@ class CsvReader:
         spool: Path,
         wanted: frozenset[str],
     ) -> Batch:
-        """A batch over files of one shape; other encodings than UTF-8 are rewritten into the spool first."""
-        encoding, delimiter, header = _shape(entry, files[0])
+        """A batch over files of one shape; what DuckDB cannot read as it is goes through the spool first."""
+        shape = files[0].look.shape
+        if not isinstance(shape, CsvShape):
+            raise TypeError("the files were not looked at")
         rewritten: list[Path] = []
         paths = [str(f.path) for f in files]
-        if encoding != "utf-8":
-            rewritten = [_rewrite(file, encoding, spool) for file in files]
+        if shape.encoding != "utf-8" or shape.is_damaged or shape.header_has_breaks:
+            rewritten = [_rewrite(file, shape, spool) for file in files]
             paths = [str(path) for path in rewritten]
-        columns = numbered(header)
+        columns = numbered(shape.header)
         mark = uuid.uuid4().hex[:12]
-        types = ", ".join(f"'_c{n}': 'VARCHAR'" for n in range(len(header)))
+        types = ", ".join(f"'_c{n}': 'VARCHAR'" for n in range(len(columns)))
         listing = "[" + ", ".join(literal(path) for path in paths) + "]"
         relation = (
             f"(SELECT *, file_index AS _file FROM read_csv({listing}, columns = {{{types}}},"
-            f" auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
+            f" auto_detect = false, header = true, delim = {literal(shape.delimiter)}, quote = '\"', escape = '\"',"
             f" strict_mode = true, null_padding = false, max_line_size = {MAX_LINE_BYTES},"
             f" buffer_size = {BUFFER_BYTES}, hive_partitioning = false, store_rejects = true, rejects_limit = 0,"
             f" rejects_table = 'rejects_{mark}', rejects_scan = 'scans_{mark}'))"
         )
 
         def unreadable(session: duckdb.DuckDBPyConnection) -> str | None:
-            ((count, undecodable, unquoted),) = session.execute(
-                "SELECT count(*), min(line) FILTER (error_type = 'INVALID ENCODING'),"
-                f" min(line) FILTER (error_type = 'UNQUOTED VALUE') FROM rejects_{mark}"
+            ((count, unquoted),) = session.execute(
+                f"SELECT count(*), min(line) FILTER (error_type = 'UNQUOTED VALUE') FROM rejects_{mark}"
             ).fetchall()
             if not count:
                 return None
-            if undecodable is not None:
-                # The reader has replaced the bytes, so the line could not be kept as it was written.
-                raise UnreadableDelivery(
-                    f"is not {encoding} in line {undecodable}. Fix: declare its encoding under `encoding`"
-                )
             if unquoted is not None:
                 # From here on the reader has been seen to report rows twice and to lose their text.
                 raise UnreadableDelivery(
@@ -99,12 +102,16 @@ class CsvReader:
             for path in rewritten:
                 path.unlink(missing_ok=True)
 
+        original = json_of([replace(c, expression=f"coalesce({c.expression}, '')") for c in columns])
+        damage = " OR ".join(f"contains({c.expression}, '{_DAMAGE}')" for c in columns)
         return Batch(
             deliveries=tuple(f.delivery for f in files),
             relation=relation,
             columns=columns,
-            original=json_of([replace(c, expression=f"coalesce({c.expression}, '')") for c in columns]),
+            original=f"replace({original}, '{_DAMAGE}', '')" if shape.is_damaged else original,
             rest=rest_of(columns),
+            unread=f"coalesce({damage}, false)" if shape.is_damaged else None,
+            held=tuple(held_by(self, entry, f) for f in files),
             unreadable=unreadable,
             explain=_explain,
             release=release,
@@ -120,76 +127,20 @@ def _explain(message: str) -> str:
     return readable(message)
 
 
-def _stream(file: SourceFile) -> IO[bytes]:
-    if file.compression is None:
-        return file.path.open("rb")
-    stream: IO[bytes] = pa.input_stream(str(file.path), compression=file.compression)
-    return stream
-
-
-def _shape(entry: DatasetSource, file: SourceFile) -> tuple[str, str, tuple[str, ...]]:
-    """Encoding, delimiter and header of a file.
-
-    Raises:
-        UnreadableDelivery: no declared encoding fits, or there is no header.
-    """
-    encoding = _encoding(entry, file)
-    with _stream(file) as stream:
-        start = stream.read(_HEADER_BYTES)
-    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(start).removeprefix("\ufeff")
-    first_line = text.partition("\n")[0]
-    delimiter = entry.delimiter or max(_DELIMITERS, key=first_line.count)
-    try:
-        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
-    except csv.Error as error:
-        raise UnreadableDelivery(f"the header line cannot be read ({error}). Fix: see the file's start") from None
-    if not any(name.strip() for name in header):
-        raise UnreadableDelivery("there is no header line. Fix: ask the provider for a file with column names")
-    if any("\ufffd" in name for name in header):
-        raise UnreadableDelivery(
-            f"the header is not {encoding}. Fix: declare the file's encoding under `encoding`, for example gb18030"
-        )
-    return encoding, delimiter, tuple(name.strip() for name in header)
-
-
-def _encoding(entry: DatasetSource, file: SourceFile) -> str:
-    """The first declared encoding that decodes the whole file; a single one is taken at its word."""
-    if len(entry.encoding) == 1:
-        return codecs.lookup(entry.encoding[0]).name
-    for encoding in entry.encoding:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        try:
-            with _stream(file) as stream:
-                while chunk := stream.read(_CHUNK):
-                    decoder.decode(chunk)
-                decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            continue
-        return codecs.lookup(encoding).name
-    raise UnreadableDelivery(
-        f"is in none of the declared encodings {list(entry.encoding)}. Fix: add its encoding under `encoding`"
-    )
-
-
-def _rewrite(file: SourceFile, encoding: str, spool: Path) -> Path:
-    """Write a file as UTF-8 into the spool.
-
-    Raises:
-        UnreadableDelivery: a byte does not decode; the message tells where it stands.
-    """
+def _rewrite(file: SourceFile, shape: CsvShape, spool: Path) -> Path:
+    """Write a file as UTF-8 with a header of one line into the spool; damaged bytes become visible."""
     spool.mkdir(parents=True, exist_ok=True)
     target = spool / f"{uuid.uuid4().hex}.csv"
-    decoder = codecs.getincrementaldecoder(encoding)()
-    done = 0
-    try:
-        with _stream(file) as stream, target.open("w", encoding="utf-8", newline="") as out:
-            while chunk := stream.read(_CHUNK):
-                out.write(decoder.decode(chunk))
-                done += len(chunk)
-            out.write(decoder.decode(b"", final=True))
-    except UnicodeDecodeError as error:
-        target.unlink(missing_ok=True)
-        raise UnreadableDelivery(
-            f"is not {encoding} near byte {done + error.start}. Fix: declare its encoding under `encoding`"
-        ) from None
+    decoder = codecs.getincrementaldecoder(shape.encoding)("gridlake_kept_visible" if shape.is_damaged else "strict")
+    with file.stream() as stream, target.open("w", encoding="utf-8", newline="") as out:
+        start = decoder.decode(stream.read(CHUNK_BYTES)).removeprefix("\ufeff")
+        lines = io.StringIO(start, newline="")
+        next(csv.reader(lines, delimiter=shape.delimiter))
+        header = start[: lines.tell()]
+        out.write(shape.delimiter.join(f"_c{n}" for n in range(len(shape.header))))
+        out.write(header[len(header.rstrip("\r\n")) :][-2:] or "\n")
+        out.write(start[lines.tell() :])
+        while block := stream.read(CHUNK_BYTES):
+            out.write(decoder.decode(block))
+        out.write(decoder.decode(b"", final=True))
     return target

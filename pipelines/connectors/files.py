@@ -1,12 +1,11 @@
 """Files dropped into a folder: which are new, whether they arrived whole, and which can be read together.
 
-A file is taken once by its path and content; a changed file is a new delivery. Files with the same header
+A file is a delivery if its content is not what its path held last. Files with the same header
 are read as one batch, because thousands of small files one by one would cost thousands of scans.
 """
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -21,12 +20,16 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.connectors.csv_reader import CsvReader
+from pipelines.connectors.cut import without_cut_files
 from pipelines.connectors.json_reader import JsonReader
-from pipelines.connectors.reader import Reader, SourceFile
-from pipelines.connectors.tabular_reader import ParquetReader, WorkbookReader
+from pipelines.connectors.reader import Look, Reader, SourceFile
+from pipelines.connectors.seen import SeenFiles, Stamp
+from pipelines.connectors.tabular_reader import ParquetReader
+from pipelines.connectors.workbook_reader import WorkbookReader
 from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery
 from pipelines.source import DatasetSource, SourceError
 from warehouse.identifiers import literal
+from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -43,17 +46,22 @@ READERS: dict[str, Reader] = {
 }
 
 
-def find(entry: DatasetSource, root: Path) -> list[SourceFile]:
-    """All files of a data set below `root`, by path, not yet read.
+def find(entry: DatasetSource, root: Path) -> Iterator[tuple[str, Stamp]]:
+    """Path below the root and stamp of every file of a data set, by path.
 
     Raises:
         SourceError: the folder is not there.
     """
-    return list(_found(entry, root, frozenset()))
+    for uri, stamp, _ in _found(entry, root):
+        yield uri, stamp
 
 
-def _found(entry: DatasetSource, root: Path, known: frozenset[tuple[str, int, int]]) -> Iterator[SourceFile]:
-    """The files that are not known by path, size and time; the known ones, mostly many, cost only a look."""
+def _found(entry: DatasetSource, root: Path) -> Iterator[tuple[str, Stamp, tuple[tuple[str, str], ...]]]:
+    """Path below the root, stamp and captures of every file of a data set, by path.
+
+    Raises:
+        SourceError: the folder is not there.
+    """
     if not root.is_dir():
         raise SourceError(
             "the folder of source files is not there",
@@ -71,11 +79,7 @@ def _found(entry: DatasetSource, root: Path, known: frozenset[tuple[str, int, in
             status = item.stat()
         except FileNotFoundError:
             continue  # moved away between the listing and now
-        if (relative, status.st_size, status.st_mtime_ns) in known:
-            continue
-        captures = tuple(sorted(match.groupdict().items()))
-        delivery = Delivery(relative, "", status.st_size, status.st_mtime_ns, captures)
-        yield SourceFile(root / relative, delivery)
+        yield relative, Stamp.of(status), tuple(sorted(match.groupdict().items()))
 
 
 def _walk(folder: Path, prefix: str, parts: list[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
@@ -114,84 +118,95 @@ def path_pattern(template: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
-def new_files(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, root: Path) -> list[SourceFile]:
-    """The files the lake does not hold yet, with their content hash.
+def new_files(
+    connection: duckdb.DuckDBPyConnection, settings: Settings, source: str, entry: DatasetSource, root: Path
+) -> list[SourceFile]:
+    """The files whose content is not what the lake last took from their path.
 
-    A file whose path, size and modification time are those of a landed delivery is not read again.
+    Content that a path held before and holds again is news: what lay between has to give way. Files of which
+    nothing has changed since they were last read are not read again.
     """
-    known = connection.execute(
-        f"SELECT uri, size_bytes, modified_ns, content_hash FROM lake.ops.load WHERE dataset = {literal(entry.dataset)}"
-    ).fetchall()
-    unchanged = frozenset((uri, size, modified) for uri, size, modified, _ in known)
-    landed = {(uri, digest) for uri, _, _, digest in known}
-    candidates = list(_found(entry, root, unchanged))
-    with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(_digest, [f.path for f in candidates]))
-    hashed = [
-        replace(f, delivery=replace(f.delivery, content_hash=d)) for f, d in zip(candidates, digests, strict=True)
-    ]
-    return [f for f in hashed if (f.delivery.uri, f.delivery.content_hash) not in landed]
+    last = {
+        uri: (digest, delivery_id)
+        for uri, digest, delivery_id in connection.execute(
+            "SELECT uri, content_hash, delivery_id FROM lake.ops.load"
+            f" WHERE dataset = {literal(entry.dataset)}"
+            " QUALIFY row_number() OVER (PARTITION BY uri ORDER BY load_seq DESC, delivery_id) = 1"
+        ).fetchall()
+    }
+    seen = SeenFiles(settings, source, entry.dataset)
+    found: list[tuple[str, Stamp, tuple[tuple[str, str], ...], str | None]] = []
+    for uri, stamp, captures in _found(entry, root):
+        digest = seen.digest(uri, stamp)
+        if digest is None or last.get(uri, ("", ""))[0] != digest:
+            found.append((uri, stamp, captures, digest))
+    read = seen.read((uri, root / uri, stamp) for uri, stamp, _, digest in found if digest is None)
+    files = []
+    for uri, stamp, captures, digest in found:
+        digest = read[uri] if digest is None else digest
+        before, delivery_id = last.get(uri, ("", ""))
+        if digest and digest == before:
+            continue
+        delivery = Delivery(uri, digest, stamp.size_bytes, stamp.modified_ns, captures, follows=delivery_id)
+        files.append(SourceFile(root / uri, delivery))
+    return files
 
 
-def _digest(path: Path) -> str:
-    """The hash of a file's content; empty where it cannot be read, which `verify_whole` then reports."""
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-def verify_whole(files: list[SourceFile]) -> tuple[list[SourceFile], list[tuple[SourceFile, str]]]:
-    """The files that arrived whole, with their decompressed size; and those that did not, with the problem.
-
-    DuckDB reads a truncated gzip file without an error and returns fewer rows, hence this pass.
-    """
+def look_at(
+    reader: Reader, entry: DatasetSource, files: list[SourceFile]
+) -> tuple[list[SourceFile], list[tuple[SourceFile, str]]]:
+    """The files that arrived whole, with what they hold; and those that did not, with the problem."""
     whole: list[SourceFile] = []
     broken: list[tuple[SourceFile, str]] = []
     with ThreadPoolExecutor() as pool:
-        for file, (size, problem) in zip(files, pool.map(_drain, files), strict=True):
-            if problem:
-                broken.append((file, f"{problem}. Fix: ask the provider to deliver it again"))
+        for file, found in zip(files, pool.map(lambda file: _look(reader, entry, file), files), strict=True):
+            if isinstance(found, str):
+                broken.append((file, found))
             else:
-                whole.append(replace(file, content_bytes=size))
+                whole.append(replace(file, look=found))
     return whole, broken
 
 
-def _drain(file: SourceFile) -> tuple[int, str | None]:
+def _look(reader: Reader, entry: DatasetSource, file: SourceFile) -> Look | str:
+    again = "Fix: ask the provider to deliver it again"
     if file.delivery.size_bytes == 0:
-        return 0, "the file is empty"
+        return f"the file is empty. {again}"
     if not file.delivery.content_hash:
-        return 0, "the file cannot be read"
-    if file.compression is None:
-        return file.delivery.size_bytes, None
-    buffer = bytearray(1 << 20)
-    size = 0
+        return f"the file cannot be read. {again}"
     try:
-        with pa.input_stream(str(file.path), compression=file.compression) as stream:
-            while count := stream.readinto(buffer):
-                size += count
+        return reader.look(entry, file)
+    except UnreadableDelivery as error:
+        return error.problem
     except (OSError, pa.ArrowInvalid) as error:
-        return size, f"the {file.compression} file is cut off or damaged ({error})"
-    return size, None
+        if file.compression is None:
+            return f"the file cannot be read ({type(error).__name__}). {again}"
+        return f"the {file.compression} file is cut off or damaged ({type(error).__name__}). {again}"
 
 
 def batches(
-    connection: duckdb.DuckDBPyConnection, entry: DatasetSource, root: Path, spool: Path, wanted: frozenset[str]
+    connection: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    source: str,
+    entry: DatasetSource,
+    root: Path,
+    spool: Path,
+    wanted: frozenset[str],
+    key_columns: frozenset[str],
 ) -> Iterator[Batch | Refusal]:
-    """The new files of a data set as batches of one header each; what cannot be read at all as refusals."""
-    whole, broken = verify_whole(new_files(connection, entry, root))
-    for file, problem in broken:
+    """The new files of a data set as batches of one header each; what cannot be read at all as refusals.
+
+    `key_columns` are the source columns that may tell which thing a row is about.
+    """
+    reader = READERS[entry.format]
+    whole, broken = look_at(reader, entry, new_files(connection, settings, source, entry, root))
+    whole, cut = without_cut_files(connection, entry, whole, key_columns)
+    for file, problem in [*broken, *cut]:
         yield Refusal(entry.dataset, file.delivery.uri, problem, file.delivery.content_hash)
     if whole:
         megabytes = sum(f.delivery.size_bytes for f in whole) / 1e6
         log.info("%s: %d new files, %.1f MB", entry.dataset, len(whole), megabytes)
-    reader = READERS[entry.format]
     for part in _parts(_with_plain_names(whole, spool)):
-        groups, problems = reader.group(entry, part)
-        for file, problem in problems:
-            yield Refusal(entry.dataset, file.delivery.uri, problem, file.delivery.content_hash)
-        for group in groups:
+        for group in reader.group(entry, part):
             yield from _open(lambda part: reader.open(connection, entry, part, spool, wanted), entry.dataset, group)
 
 
@@ -244,10 +259,10 @@ def _parts(files: list[SourceFile]) -> Iterator[list[SourceFile]]:
     part: list[SourceFile] = []
     size = 0
     for file in files:
-        if part and size + file.content_bytes > BATCH_BYTES:
+        if part and size + file.look.content_bytes > BATCH_BYTES:
             yield part
             part, size = [], 0
         part.append(file)
-        size += file.content_bytes
+        size += file.look.content_bytes
     if part:
         yield part

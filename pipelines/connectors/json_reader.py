@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 
-from pipelines.connectors.reader import BUFFER_BYTES, MAX_LINE_BYTES, SourceFile
-from pipelines.landing.batch import Batch, Column, Delivery, UnreadableDelivery, readable
+from pipelines.connectors.json_look import look_at_document, look_at_lines, recount_lines
+from pipelines.connectors.reader import BUFFER_BYTES, MAX_LINE_BYTES, Look, SourceFile, by_shape, held_by
+from pipelines.landing.batch import BLANKS, Batch, Column, Delivery, UnreadableDelivery, plain_name, readable
 from pipelines.source import DatasetSource
 from warehouse.identifiers import literal
 
@@ -19,11 +21,17 @@ _GEOMETRY = "$geometry"
 class JsonReader:
     """Reads `json`, `geojson` and `ndjson`, plain or compressed."""
 
-    def group(
-        self, entry: DatasetSource, files: list[SourceFile]
-    ) -> tuple[list[list[SourceFile]], list[tuple[SourceFile, str]]]:
+    def look(self, entry: DatasetSource, file: SourceFile) -> Look:
+        """The number of lines, or of elements of the array of rows."""
+        return look_at_lines(file) if entry.format == "ndjson" else look_at_document(entry, file)
+
+    def recount(self, entry: DatasetSource, file: SourceFile) -> tuple[int, dict[str, int]]:
+        """The lines that are not blank; the count of a document is exact at once."""
+        return recount_lines(file) if entry.format == "ndjson" else (file.look.row_count or 0, {})
+
+    def group(self, entry: DatasetSource, files: list[SourceFile]) -> list[list[SourceFile]]:
         """All files stand together: JSON rows carry their own names."""
-        return [files] if files else [], []
+        return by_shape(files)
 
     def open(
         self,
@@ -35,9 +43,10 @@ class JsonReader:
     ) -> Batch:
         """Take the documents apart into a temporary table of one JSON object a row."""
         paths = [str(f.path) for f in files]
-        largest = max(f.content_bytes for f in files)
+        largest = max(f.look.content_bytes for f in files)
         deliveries = tuple(f.delivery for f in files)
-        return document_batch(connection, entry, paths, deliveries, wanted=wanted, largest_bytes=largest)
+        batch = document_batch(connection, entry, paths, deliveries, wanted=wanted, largest_bytes=largest)
+        return replace(batch, held=tuple(held_by(self, entry, file) for file in files))
 
 
 def document_batch(
@@ -70,8 +79,8 @@ def document_batch(
             f"is not valid {entry.format}: {readable(str(error))}. Fix: ask the provider for a whole file"
         ) from None
     names = sorted(frozenset().union(*(found for found in by_file if found is not None)))
-    sought = {name.strip().lower() for name in wanted}
-    taken = [name for name in names if name.strip().lower() in sought]
+    sought = {plain_name(name) for name in wanted}
+    taken = [name for name in names if plain_name(name) in sought]
     paths_taken = ["$." + json.dumps(name, ensure_ascii=False) for name in taken]
     paths_taken += sorted(name for name in wanted if name.startswith("$."))
     columns = [Column(name, f"_values[{n}]") for n, name in enumerate([*taken, *paths_taken[len(taken) :]], start=1)]
@@ -133,7 +142,7 @@ def _documents(entry: DatasetSource, listing: str, file: str, largest_bytes: int
                 FROM read_csv({listing}, columns = {{'_text': 'VARCHAR'}}, auto_detect = false, header = false,
                               delim = '\x1f', quote = '', escape = '', max_line_size = {MAX_LINE_BYTES},
                               buffer_size = {BUFFER_BYTES}, hive_partitioning = false)
-                WHERE trim(_text) <> ''
+                WHERE trim(_text, {literal(BLANKS)}) <> ''
             )"""
     documents = f"""(
         SELECT {file} AS _file, json

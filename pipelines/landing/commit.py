@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 import duckdb
 
 from pipelines.landing.batch import UnreadableDelivery
+from pipelines.landing.books import compare_with_source
 from pipelines.landing.changes import GONE, cursor_end, mark_repeated, position_of
 from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
 from pipelines.source import SourceSystem
 from pipelines.source_parts import Cursor
+from quality.told import label
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, optional_literal, quoted
 from warehouse.lake import next_load_seq, transact
@@ -64,16 +66,18 @@ def commit(
 
     Raises:
         LakeError: another run pulled the same data set meanwhile; nothing was written.
-        UnreadableDelivery: a whole table came empty although the lake holds rows of it.
+        UnreadableDelivery: a whole table came empty although the lake holds rows of it, or the reader brought
+            other rows than a delivery holds.
     """
     contract, batch = staged.contract, staged.batch
     _collect_unreadable(connection, staged)
+    told = compare_with_source(connection, batch)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {REPEATED} (row BIGINT)")
     if batch.mode == "whole_table":
         _refuse_emptied(connection, staged, may_be_empty=may_be_empty)
     if batch.mode != "append":
         mark_repeated(connection, staged, cursor)
-    _summarise(connection, staged)
+    _summarise(connection, staged, told)
     watermark = cursor_end(connection, contract, cursor, system.system)
 
     def work(lake: duckdb.DuckDBPyConnection) -> Counts:
@@ -121,8 +125,8 @@ def _collect_unreadable(connection: duckdb.DuckDBPyConnection, staged: Staged) -
     )
 
 
-def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
-    """One row a delivery: its identity and what was counted of it."""
+def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged, told: list[dict[str, int]]) -> None:
+    """One row a delivery: its identity, what was counted of it, and what is told of it (by delivery)."""
     deliveries = staged.batch.deliveries
     dataset = staged.contract.name
     listing = json.dumps(
@@ -134,15 +138,16 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
                 "content_hash": d.content_hash,
                 "size_bytes": d.size_bytes,
                 "modified_ns": d.modified_ns,
+                "told": json.dumps({label(kind): count for kind, count in counts.items()}),
             }
-            for number, d in enumerate(deliveries)
+            for number, (d, counts) in enumerate(zip(deliveries, told, strict=True))
         ],
         ensure_ascii=False,
     )
     # As JSON and not as an Arrow table: turning Python lists into Arrow makes pyarrow import pandas, 1 s of CPU.
     kind = (
         "STRUCT(_file INTEGER, delivery_id VARCHAR, uri VARCHAR, content_hash VARCHAR,"
-        " size_bytes BIGINT, modified_ns BIGINT)[]"
+        " size_bytes BIGINT, modified_ns BIGINT, told VARCHAR)[]"
     )
     rows = f"SELECT unnest(CAST(CAST({literal(listing)} AS JSON) AS {kind}), recursive := true)"
     if staged.batch.mode == "append":
@@ -153,10 +158,13 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged) -> None:
     warnings = _count_bits(f"NOT ({is_repeated}) AND _warned", tuple(c.rule for c in staged.compiled.warnings))
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE {DELIVERIES} AS
-        SELECT l.*, coalesce(first_row, 0) AS first_row, coalesce(n, 0) + unreadable_count AS fetched_count,
+        SELECT l.* EXCLUDE (told), coalesce(first_row, 0) AS first_row,
+               coalesce(n, 0) + unreadable_count AS fetched_count,
                coalesce(repeated, 0) AS repeated_count, coalesce(accepted, 0) AS accepted_count,
                coalesce(refused, 0) + unreadable_count AS quarantined_count,
-               coalesce(fixes, '{{}}') AS fix_counts, coalesce(warnings, '{{}}') AS warning_counts
+               coalesce(fixes, '{{}}') AS fix_counts,
+               CASE WHEN told = '{{}}' THEN coalesce(warnings, '{{}}')
+                    ELSE CAST(json_merge_patch(coalesce(warnings, '{{}}'), told) AS VARCHAR) END AS warning_counts
         FROM ({rows}) l
         LEFT JOIN (
             SELECT s._file, min(s.rowid) AS first_row, count(*) AS n,

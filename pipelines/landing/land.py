@@ -16,7 +16,7 @@ import duckdb
 
 from catalog.contract import Contract
 from pipelines.connectors import database, files, rest
-from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader
+from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader, plain_name
 from pipelines.landing.commit import Counts, commit
 from pipelines.landing.second_look import look_again
 from pipelines.landing.stage import stage
@@ -104,7 +104,7 @@ def _settle(
             return True
         root = Path(expand(system.files.root, settings, where=system.system))
         entries = (entry for entry in system.datasets if entry.dataset == dataset)
-        return any(file.delivery.uri == uri for entry in entries for file in files.find(entry, root))
+        return any(found == uri for entry in entries for found, _ in files.find(entry, root))
 
     found = {Refused(r.dataset, r.uri, r.content_hash, r.problem): r for r in refusals}
     return [found[refused] for refused in settle(connection, settings, system.system, dataset, list(found), is_whole)]
@@ -149,7 +149,8 @@ def _fetch(
     if system.files is not None:
         root = Path(expand(system.files.root, settings, where=system.system))
         wanted = entry.wanted(f.name for f in contract.fields)
-        return files.batches(connection, entry, root, spool, wanted)
+        key_columns = frozenset(plain_name(name) for name in entry.wanted(contract.key))
+        return files.batches(connection, settings, system.system, entry, root, spool, wanted, key_columns)
     if system.rest is not None:
         return rest.batches(connection, settings, system, entry, contract, spool, since, pause)
     return database.batches(connection, settings, system, entry, contract, since)

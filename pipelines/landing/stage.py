@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from catalog.contract import Contract
-from pipelines.landing.batch import Batch, Column, UnreadableDelivery, UnusableHeader
+from catalog.contract import Contract, Field
+from pipelines.landing.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, plain_name
 from pipelines.source import DatasetSource
 from quality.rules import CompiledContract, Condition, any_of, compile_contract, mask_of, names_of
 from warehouse.identifiers import literal, quoted
@@ -60,7 +60,12 @@ def stage(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: Data
     chosen = {f.name: _choose(batch, entry.source_names(f.name), captures) for f in contract.fields}
     _refuse_missing_required(contract, entry, batch, chosen)
     replaced = {fix.field for fix in entry.fixes if fix.replacement is not None}
-    present = {n: column.as_text() if n in replaced else column for n, column in chosen.items() if column is not None}
+    texts = {f.name for f in contract.fields if f.physical_type.upper().startswith("VARCHAR")}
+    present = {
+        name: column.as_text() if name in texts else column.cast_to_text() if name in replaced else column
+        for name, column in chosen.items()
+        if column is not None
+    }
     compiled = compile_contract(contract, {name: column.is_text for name, column in present.items()})
     used = frozenset(name for column in present.values() for name in column.names)
     try:
@@ -90,13 +95,14 @@ def _select(
 ) -> str:
     """The statement that fills `staged_rows`: source values, plain casts, typed values, then the rules over them."""
     sources = [
-        f"{_source_value(present[f.name], f.name, entry)} AS _s{number}"
+        f"{_source_value(present[f.name], f, entry)} AS _s{number}"
         for number, f in enumerate(contract.fields)
         if f.name in present
     ]
     plain = [f"{expression} AS {column}" for column, expression in compiled.plain]
     typed = [f"{expression} AS {quoted(name)}" for name, expression in compiled.typed]
-    broken, names = any_of(compiled.errors), names_of(compiled.errors)
+    errors = [*_doubts(contract, present), *compiled.errors]
+    broken, names = any_of(errors), names_of(errors)
     if batch.unread:
         broken = f"(({batch.unread}) OR {broken})"
         names = f"CASE WHEN {batch.unread} THEN ['unreadable'] ELSE {names} END"
@@ -124,18 +130,48 @@ class _Choice:
 
     expression: str
     is_text: bool
-    names: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
 
     def as_text(self) -> _Choice:
-        """The same value as text."""
-        return self if self.is_text else _Choice(f"CAST({self.expression} AS VARCHAR)", True, self.names)
+        """The same value as the text of a text field."""
+        if self.is_text or not any(column.as_text for column in self.columns):
+            return self
+        values = ", ".join(c.as_text or f"CAST({c.expression} AS VARCHAR)" for c in self.columns)
+        return _Choice(f"coalesce({values})", True, self.columns)
+
+    def cast_to_text(self) -> _Choice:
+        """The same value as DuckDB writes it."""
+        return self if self.is_text else _Choice(f"CAST({self.expression} AS VARCHAR)", True, self.columns)
+
+
+def _doubts(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
+    """Values that cannot be taken at their word: what is no value at all, and text or keys that a float has changed."""
+    found = []
+    for number, field in enumerate(contract.fields):
+        columns = present[field.name].columns if field.name in present else ()
+        is_exact = field.key_position is not None or field.physical_type.upper().startswith("VARCHAR")
+        for rule, conditions in (
+            ("error_cell", [c.failed for c in columns]),
+            ("inexact", [c.inexact for c in columns if is_exact]),
+        ):
+            told = " OR ".join(condition for condition in conditions if condition)
+            if told:
+                found.append(Condition(f"{rule}:{field.name}", f"_s{number} IS NOT NULL AND ({told})"))
+    return found
 
 
 def _choose(batch: Batch, names: list[str], captures: list[str]) -> _Choice | None:
     """The value of a field: the first filled one of all source columns it may come from.
 
-    A column is found by its exact name, else regardless of case and surrounding blanks. A batch may mix
+    A column is found by its exact name, else regardless of case, width, blanks and line breaks. A batch may mix
     layers in which the same field has different names, hence one value out of several columns.
+
+    Raises:
+        UnusableHeader: several columns have the name.
     """
     found: list[Column] = []
     for name in names:
@@ -143,13 +179,36 @@ def _choose(batch: Batch, names: list[str], captures: list[str]) -> _Choice | No
             found.append(_capture(batch, name.strip("{}")))
             continue
         exact = [c for c in batch.columns if c.name == name]
-        found += exact or [c for c in batch.columns if c.name.strip().lower() == name.strip().lower()]
+        fitting = exact or [c for c in batch.columns if plain_name(c.name) == plain_name(name)]
+        if not fitting:
+            _refuse_repeated(batch, name)
+        elif len(fitting) > 1 and batch.names is None:
+            raise UnusableHeader(_which_of(name, fitting))
+        found += fitting
     if not found:
         return None
     is_text = all(c.is_text for c in found)
     values = [c.expression if is_text or not c.is_text else f"CAST({c.expression} AS VARCHAR)" for c in found]
     expression = f"coalesce({', '.join(values)})" if len(values) > 1 else values[0]
-    return _Choice(expression, is_text, tuple(c.name for c in found))
+    return _Choice(expression, is_text, tuple(found))
+
+
+def _refuse_repeated(batch: Batch, name: str) -> None:
+    """A name that stands more than once in the header tells no column.
+
+    Raises:
+        UnusableHeader: it does.
+    """
+    repeated = [c for c in batch.columns if c.header and plain_name(c.header) == plain_name(name)]
+    if repeated:
+        raise UnusableHeader(_which_of(name, repeated))
+
+
+def _which_of(name: str, columns: list[Column]) -> str:
+    return (
+        f"{len(columns)} columns are called {name}. Fix: say under `fields` of the source file which of them is meant:"
+        f" {' or '.join(repr(c.name) for c in columns)}"
+    )
 
 
 def _capture(batch: Batch, name: str) -> Column:
@@ -178,12 +237,25 @@ def _refuse_missing_required(
         return
     first = next(names for names in missing if names)
     wanted = "; ".join(f"{name} (column {' or '.join(entry.source_names(name))})" for name in first)
-    have = [c.name for c in batch.columns][:60]
-    problem = (
-        f"required column is missing: {wanted}. Fix: ask the provider for it, or name its new name under"
-        f" `fields` of the source file. The delivery has: {', '.join(have) or 'no columns'}"
-    )
+    problem = f"required column is missing: {wanted}. {_what_it_has(batch, chosen)}"
     raise UnusableHeader(problem) if all(missing) and len(missing) == len(headers) else UnreadableDelivery(problem)
+
+
+def _what_it_has(batch: Batch, chosen: dict[str, _Choice | None]) -> str:
+    """What to do about a missing column. Names are shown only where some are known: else they may be a row's values."""
+    names = [c.name for c in batch.columns if c.name != "$geometry"]
+    known = {name for choice in chosen.values() if choice is not None for name in choice.names}
+    if not names:
+        return "The delivery has no columns. Fix: ask the provider for a whole file"
+    if known.isdisjoint(names):
+        return (
+            f"None of its {len(names)} columns has a known name: the line of column names may be missing. Fix: ask the"
+            " provider for a file with column names, or name the new names under `fields` of the source file"
+        )
+    return (
+        "Fix: ask the provider for it, or name its new name under `fields` of the source file."
+        f" The delivery has: {', '.join(names[:60])}"
+    )
 
 
 def _has(names: frozenset[str], choice: _Choice | None) -> bool:
@@ -193,9 +265,10 @@ def _has(names: frozenset[str], choice: _Choice | None) -> bool:
     return any(name in names or name.startswith(("{", "$")) for name in choice.names)
 
 
-def _source_value(column: _Choice, field: str, entry: DatasetSource) -> str:
+def _source_value(column: _Choice, field: Field, entry: DatasetSource) -> str:
+    """The value of a field with its fixes applied, NULL where it means nothing, trimmed where it is a key or code."""
     value = column.expression
-    fixes = [fix for fix in entry.fixes if fix.field == field]
+    fixes = [fix for fix in entry.fixes if fix.field == field.name]
     if fixes:
         text = value if column.is_text else f"CAST({value} AS VARCHAR)"
         cases = " ".join(
@@ -209,10 +282,13 @@ def _source_value(column: _Choice, field: str, entry: DatasetSource) -> str:
     listing = "[" + ", ".join(literal(null) for null in nulls) + "]"
     # Trimming every value costs more than a look at its ends, and only blank ends can make it a null value.
     has_no_blank_ends = f"{value} BETWEEN '!' AND '~'"
+    trimmed = f"trim({value}, {literal(BLANKS)})"
+    if field.is_code:
+        has_no_blank_ends += f" AND {value}[-1] BETWEEN '!' AND '~'"
     if len(nulls) > 1:
         has_no_blank_ends += f" AND NOT ends_with({value}, ' ') AND NOT list_contains({listing}, {value})"
-    is_filled = f"NOT list_contains({listing}, trim({value}))"
-    return f"CASE WHEN {has_no_blank_ends} THEN {value} WHEN {is_filled} THEN {value} END"
+    kept = trimmed if field.is_code else value
+    return f"CASE WHEN {has_no_blank_ends} THEN {value} WHEN NOT list_contains({listing}, {trimmed}) THEN {kept} END"
 
 
 def _fix_conditions(entry: DatasetSource, present: dict[str, _Choice]) -> list[Condition]:

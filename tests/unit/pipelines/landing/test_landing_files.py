@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_headers_drift(place: Place) -> None:
     place.drop("1.csv", HEADER + "1,5,2026-01-01,open\n")
     place.drop("2_reordered.csv", "status,order_no,amount\nopen,2,6\n")
     place.drop("3_more.csv", "order_no,note,amount,部门\n3,n1,7,城管\n")
-    place.drop("4_repeated.csv", "order_no,amount,amount\n4,,8\n5,9,1\n")
+    place.drop("4_repeated.csv", "order_no,amount,note,note\n4,8,,b\n5,9,a,\n")
     place.drop("5_bom.csv", b"\xef\xbb\xbforder_no;amount\r\n6;10\r\n")
     place.drop("6_case.csv", "Order_No \tAMOUNT\n7\t11\n")
     place.drop("7_quoted.csv", '"order_no"|"amount"\n"8"|"12"\n')
@@ -93,8 +94,8 @@ def test_headers_drift(place: Place) -> None:
         ("1", 5, None),
         ("2", 6, None),
         ("3", 7, '{"note":"n1","部门":"城管"}'),
-        ("4", 8, None),
-        ("5", 9, None),
+        ("4", 8, '{"note #1":null,"note #2":"b"}'),
+        ("5", 9, '{"note #1":"a","note #2":null}'),
         ("6", 10, None),
         ("7", 11, None),
         ("8", 12, None),
@@ -186,9 +187,9 @@ def test_null_values_count_after_trimming(sqlite_settings: Settings, tmp_path: P
     place.drop("a.csv", HEADER + "1,-,NULL,open\n2, - ,  ,\n 3 ,4,,open\n-,5,,open\n")
     place.land()
     assert place.rows("order_no, amount, reported_at, status", order="1") == [
-        (" 3 ", 4, None, "open"),
         ("1", None, None, "open"),
         ("2", None, None, None),
+        ("3", 4, None, "open"),
     ]
     assert [(original["order_no"], rules) for original, rules, _ in place.quarantine()] == [
         ("-", ["required:order_no"])
@@ -273,15 +274,15 @@ def test_a_file_that_changes_while_it_is_read_is_refused(place: Place, monkeypat
 
     path = place.drop("a.csv", HEADER + "1,5,,open\n")
     place.drop("b.csv", HEADER + "2,5,,open\n")
-    verify = connector.verify_whole
+    look = connector.look_at
 
-    def replaced(found: list[connector.SourceFile]) -> object:
-        result = verify(found)
+    def replaced(*given: Any) -> object:
+        result = look(*given)
         path.write_text(HEADER + "1,5,,open\n9,9,,open\n")
         return result
 
     with monkeypatch.context() as patch:
-        patch.setattr(connector, "verify_whole", replaced)
+        patch.setattr(connector, "look_at", replaced)
         result = place.land()
     assert [(r.uri, "changed while it was read" in r.problem) for r in result.refusals] == [("a.csv", True)]
     assert place.rows("order_no") == [("2",)]

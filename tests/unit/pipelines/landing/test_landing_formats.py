@@ -186,7 +186,9 @@ def test_workbooks(sqlite_settings: Settings, tmp_path: Path) -> None:
     ((original, rules, _),) = place.quarantine()
     assert (original["编号"], original["数量"], rules) == ("003", "5.5", ["type:amount"])
     assert sorted(refusal.uri for refusal in result.refusals) == ["no_book.xlsx", "other.xlsx"]
-    assert all("'台账' of the workbook" in refusal.problem for refusal in result.refusals)
+    problems = {refusal.uri: refusal.problem for refusal in result.refusals}
+    assert "the workbook is cut off or damaged" in problems["no_book.xlsx"]
+    assert "sheet '台账' of the workbook is not there" in problems["other.xlsx"]
     assert place.loads()[0]["unknown_columns"] == ["备注"]
 
 
