@@ -23,6 +23,16 @@ MERGED_CELLS = "merged_cells"
 # Other sheets with data, not read.
 OTHER_SHEETS = "other_sheets"
 
+_TEXTS = {
+    BLANK_LINES: "told_blank_lines",
+    UNENDED_LAST_ROW: "told_unended_last_row",
+    ERROR_CELLS: "told_error_cells",
+    HIDDEN_ROWS: "told_hidden_rows",
+    HIDDEN_SHEETS: "told_hidden_sheets",
+    MERGED_CELLS: "told_merged_cells",
+    OTHER_SHEETS: "told_other_sheets",
+}
+
 
 def label(kind: str) -> str:
     """The name of a kind in `warning_counts` and of its check."""
@@ -31,4 +41,5 @@ def label(kind: str) -> str:
 
 def text(name: str, count: int) -> CheckText | None:
     """What a check says, or None where the name is none of these."""
-    return CheckText.of(f"told_{name.removeprefix(PREFIX)}", count) if name.startswith(PREFIX) else None
+    code = _TEXTS.get(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else None
+    return None if code is None else CheckText.of(code, count)

@@ -80,6 +80,6 @@ def _guarded(column: Column, kind: str) -> Column:
         return column
     value = column.expression
     text = f"CAST({value} AS VARCHAR)"
-    significant = rf"ltrim(regexp_replace(regexp_replace({text}, 'e.*$', ''), '[-.]|\.0$', '', 'g'), '0')"
+    significant = rf"ltrim(regexp_replace(regexp_replace({text}, 'e.*$', ''), '\.0$|[-.]', '', 'g'), '0')"
     inexact = f"NOT isfinite({value}) OR abs({value}) >= 1e{digits} OR length({significant}) > {digits}"
     return replace(column, inexact=inexact, as_text=rf"regexp_replace({text}, '\.0$', '')")

@@ -144,7 +144,7 @@ def _rows(values: str, cells: str, header_row: int, offset: int, names: list[str
     number = "TRY_CAST(value AS DOUBLE)"
     shortest = f"CAST({number} AS VARCHAR)"
     significant = (
-        f"length(ltrim(regexp_replace(regexp_replace({shortest}, '[eE].*$', ''), '[-.]|\\.0$', '', 'g'), '0'))"
+        f"length(ltrim(regexp_replace(regexp_replace({shortest}, '[eE].*$', ''), '\\.0$|[-.]', '', 'g'), '0'))"
     )
     is_inexact = (
         f"(kind = 'number' AND coalesce(abs({number}) >= 1e{EXACT_DIGITS} OR {significant} > {EXACT_DIGITS}, true))"

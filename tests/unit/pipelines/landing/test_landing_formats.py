@@ -232,3 +232,36 @@ def test_parquet_with_types_of_its_own(sqlite_settings: Settings, tmp_path: Path
     ((_, rules, row),) = place.quarantine()
     assert rules == ["pattern:status", "type:amount", "type:is_open", "type:price", "type:taken"]
     assert row == 2
+
+
+def test_floats_of_parquet_in_keys_and_text_are_exact_or_refused(sqlite_settings: Settings, tmp_path: Path) -> None:
+    described = contract(
+        field("code", is_required=True, key_position=1), field("note"), field("small"), field("amount", "INTEGER")
+    )
+    place = files(sqlite_settings, tmp_path / "drops", described, path="*.parquet", format="parquet")
+    nan, inf = float("nan"), float("inf")
+    doubles = {
+        "code": [1.0, 99010220260305.0, 1e15, 990102202603050001.0, nan, 6.0, 7.0, 8.0, 9.0],
+        "note": [0.5, -12.25, 0.5, 0.5, 0.5, 0.1 + 0.2, inf, None, 0.5],
+        "small": [0.25, 123456.0, 0.5, 0.5, 0.5, 0.5, 0.5, 16777217.0, 0.1],
+        "amount": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, nan],
+    }
+    kinds = {"small": pa.float32()}
+    pq.write_table(
+        pa.table({name: pa.array(v, kinds.get(name, pa.float64())) for name, v in doubles.items()}),
+        place.root / "a.parquet",
+    )
+    place.land()
+    assert place.rows("code, note, small, amount", order="amount") == [
+        ("1", "0.5", "0.25", 1),
+        ("99010220260305", "-12.25", "123456", 2),
+    ]
+    assert [(row, rules) for _, rules, row in place.quarantine()] == [
+        (3, ["inexact:code"]),
+        (4, ["inexact:code"]),
+        (5, ["inexact:code"]),
+        (6, ["inexact:note"]),
+        (7, ["inexact:note"]),
+        (8, ["inexact:small"]),
+        (9, ["type:amount"]),
+    ]
