@@ -166,7 +166,9 @@ def _trimmed(kind: str, source: str) -> str:
 def _native_cast(kind: str, source: str, plain: str) -> str:
     """A typed source value (Parquet, database) in another type, where that holds the same value."""
     if kind in _INTEGERS or kind.startswith(("DECIMAL", "NUMERIC")):
-        return f"CASE WHEN {plain} = {source} THEN {plain} END"
+        # Beyond these digits a double stands for several numbers, and its text is one that nobody wrote.
+        is_exact = f"typeof({source}) NOT IN ('DOUBLE', 'FLOAT') OR abs({plain}) < 1e15"
+        return f"CASE WHEN {plain} = {source} AND ({is_exact}) THEN {plain} END"
     if kind in ("DOUBLE", "FLOAT", "TIMESTAMP"):
         return f"CASE WHEN isfinite({plain}) THEN {plain} END"
     if kind == "BOOLEAN":

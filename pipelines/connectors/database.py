@@ -16,11 +16,13 @@ from urllib.parse import urlsplit
 import duckdb
 
 from catalog.contract import Contract
+from pipelines.connectors.database_columns import Table, describe, postgres_rows, sqlite_rows
 from pipelines.connectors.tabular_reader import typed_batch
 from pipelines.landing.batch import Batch, Delivery, readable
 from pipelines.landing.changes import position_of
 from pipelines.landing.watermark import window_start
 from pipelines.source import DatasetSource, SourceError, SourceSystem, expand, secrets_of, without
+from pipelines.source_parts import Cursor
 from warehouse.extensions import load_extensions
 from warehouse.identifiers import literal, quoted
 from warehouse.settings import Settings
@@ -55,13 +57,13 @@ def batches(
 
     try:
         _attach(connection, system.database.engine, url)
-        source = f"{_ALIAS}." + ".".join(quoted(part) for part in entry.table.split("."))
+        table = describe(connection, system.database.engine, _ALIAS, entry.table)
         begin = window_start(connection, system.system, entry.dataset, entry.cursor, since) if entry.cursor else None
-        rows = source if begin is None else f"(SELECT * FROM {source} WHERE {_since(connection, source, entry, begin)})"
         position = position_of(connection, system.system, entry.dataset)
         # A pull has no content to hash before it is read; it is told apart by where it began.
         identity = hashlib.sha256(f"{position}\0{begin}".encode()).hexdigest()
-        batch = typed_batch(connection, rows, (Delivery(uri, identity),), file="0")
+        rows, unread = _rows(system.database.engine, table, entry, contract, begin)
+        batch = typed_batch(connection, rows, (Delivery(uri, identity),), file="0", extra=unread)
     except duckdb.Error as error:
         _detach(connection)
         raise SourceError(explain(str(error)), where=f"{system.system} ({uri})") from None
@@ -75,25 +77,45 @@ def batches(
         position=position,
         explain=explain,
         release=lambda: _detach(connection),
+        unread=unread,
     )
-    yield replace(batch, halves=lambda: _as_text(connection, batch, rows)) if _is_sqlite(system) else batch
+    yield replace(batch, again=lambda: batch)
 
 
-def _is_sqlite(system: SourceSystem) -> bool:
-    return system.database is not None and system.database.engine == "sqlite"
+def _rows(
+    engine: str, table: Table, entry: DatasetSource, contract: Contract, begin: str | None
+) -> tuple[str, str | None]:
+    """A FROM item of the rows that changed since `begin`, or of all; and the condition of rows that are unreadable."""
+    cursor = None if begin is None or entry.cursor is None else _cursor_column(table, entry, entry.cursor)
+    if engine == "postgres":
+        condition = None if cursor is None else f"{quoted(cursor)} >= {literal(str(begin))}"
+        return postgres_rows(_ALIAS, table, condition), None
+    texts = {f.name for f in contract.fields if f.physical_type.upper() == "VARCHAR"}
+    rows, unread = sqlite_rows(_ALIAS, table, entry.wanted(texts))
+    if cursor is not None and entry.cursor is not None:
+        kind = contract.field_named(entry.cursor.field).physical_type
+        # What is no time goes to quarantine, as it does without a cursor.
+        is_new = f"coalesce(TRY_CAST({quoted(cursor)} AS {kind}) >= CAST({literal(str(begin))} AS {kind}),"
+        rows = f"(SELECT * FROM {rows} WHERE {is_new} {quoted(cursor)} IS NOT NULL))"
+    return rows, unread
 
 
-def _as_text(connection: duckdb.DuckDBPyConnection, batch: Batch, rows: str) -> Iterator[Batch]:
-    """The same rows with every value as text: SQLite lets any value stand in any column.
+def _cursor_column(table: Table, entry: DatasetSource, cursor: Cursor) -> str:
+    """The column of the cursor's field.
 
-    A value that is not of its column's type is then one row in quarantine and not the end of the pull.
+    Raises:
+        SourceError: the table has none.
     """
-    connection.execute("SET sqlite_all_varchar = true")
-    try:
-        text = typed_batch(connection, rows, batch.deliveries, file="0")
-        yield replace(batch, relation=text.relation, columns=text.columns, original=text.original, rest=text.rest)
-    finally:
-        connection.execute("SET sqlite_all_varchar = false")
+    names = [name for name, _ in table.columns]
+    for name in entry.source_names(cursor.field):
+        if name in names:
+            return name
+    raise SourceError(
+        "the table has no cursor column",
+        where=f"{entry.dataset} ({entry.table})",
+        value=entry.source_names(cursor.field),
+        fix=f"name one of {sorted(names)} under `fields`, or leave `cursor` out",
+    )
 
 
 def _attach(connection: duckdb.DuckDBPyConnection, engine: str, url: str) -> None:
@@ -114,23 +136,6 @@ def _detach(connection: duckdb.DuckDBPyConnection) -> None:
     except duckdb.Error:
         # The database went away; the session ends with the data set.
         log.debug("the source database could not be detached")
-
-
-def _since(connection: duckdb.DuckDBPyConnection, source: str, entry: DatasetSource, begin: str) -> str:
-    """The filter of a pull, in the column's own type so that the database can use its index."""
-    cursor = entry.cursor
-    if cursor is None:
-        return "true"
-    types = {name: kind for name, kind, *_ in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-    for name in entry.source_names(cursor.field):
-        if name in types:
-            return f"{quoted(name)} >= CAST({literal(begin)} AS {types[name]})"
-    raise SourceError(
-        "the table has no cursor column",
-        where=f"{entry.dataset} ({entry.table})",
-        value=entry.source_names(cursor.field),
-        fix=f"name one of {sorted(types)} under `fields`, or leave `cursor` out",
-    )
 
 
 def _address(engine: str, url: str, table: str) -> str:

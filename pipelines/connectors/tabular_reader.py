@@ -58,15 +58,20 @@ def typed_batch(
     deliveries: tuple[Delivery, ...],
     *,
     file: str = "file_index",
+    extra: str | None = None,
 ) -> Batch:
-    """A batch over a FROM item whose columns have types of their own (Parquet, a database table)."""
+    """A batch over a FROM item whose columns have types of their own (Parquet, a database table).
+
+    `extra` is a column of it that is no source column, which the relation keeps under its name.
+    """
     described = [row[:2] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
+    described = [(name, kind) for name, kind in described if name != extra]
     plain = numbered([name for name, _ in described], text=[kind == "VARCHAR" for _, kind in described])
     columns = tuple(_guarded(column, kind) for column, (_, kind) in zip(plain, described, strict=True))
     listing = ", ".join(f"{quoted(name)} AS _c{n}" for n, (name, _) in enumerate(described))
     return Batch(
         deliveries=deliveries,
-        relation=f"(SELECT {listing}, {file} AS _file FROM {source})",
+        relation=f"(SELECT {listing}{f', {extra}' if extra else ''}, {file} AS _file FROM {source})",
         columns=columns,
         original=json_of(columns),
         rest=rest_of(columns),
