@@ -17,6 +17,7 @@ from rich.table import Column, Table
 from pipelines.cli_accounts import app as accounts_app
 from pipelines.cli_dashboards import app as dashboards_app
 from pipelines.cli_refusals import app as refusals_app
+from pipelines.cli_safety import add_to as add_safety
 from pipelines.console import err, out, show_progress, told
 from warehouse.settings import Settings, load_settings
 
@@ -25,6 +26,7 @@ contracts_app = typer.Typer(no_args_is_help=True, help="The data contracts.")
 app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(dashboards_app, name="dashboards")
+add_safety(app)
 app.add_typer(refusals_app, name="refusals")
 
 
@@ -204,14 +206,20 @@ def _print_rows(rows: pa.Table, output: Format) -> None:
 
 
 @app.command()
-def maintain() -> None:
+def maintain(
+    orphans_anyway: Annotated[
+        bool, typer.Option("--orphans-anyway", help="Remove unknown files also where they are many.")
+    ] = False,
+) -> None:
     """Merge small files, expire old snapshots, remove orphan files that are old enough."""
     from dataclasses import asdict
 
     from warehouse.maintenance import maintain as run_maintenance
 
     with told():
-        report = run_maintenance(load_settings(), progress=lambda line: out.print(line, markup=False))
+        report = run_maintenance(
+            load_settings(), orphans_anyway=orphans_anyway, progress=lambda line: out.print(line, markup=False)
+        )
     for name, count in asdict(report).items():
         if name != "failed":
             out.print(f"{name.replace('_', ' ')}: {count:,}")

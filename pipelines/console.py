@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from warehouse.errors import GridLakeError
+from warehouse.storage import explained
 
 # Without a terminal the width is unknown, and a table cut to 80 columns would lose its figures.
 _WIDTH = None if sys.stdout.isatty() else 160
@@ -24,8 +25,21 @@ def told() -> Iterator[None]:
     try:
         yield
     except GridLakeError as error:
-        err.print(str(error), style="red", markup=False, soft_wrap=True)
+        _show(error)
         raise typer.Exit(1) from None
+    except typer.Exit:
+        raise
+    except Exception as error:
+        # A full disk or a damaged catalogue may be met first by Dagster or SQLite, in words of their own.
+        trouble = explained(error)
+        if trouble is None:
+            raise
+        _show(trouble)
+        raise typer.Exit(1) from None
+
+
+def _show(error: GridLakeError) -> None:
+    err.print(str(error), style="red", markup=False, soft_wrap=True)
 
 
 def show_progress() -> None:

@@ -21,8 +21,10 @@ from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attemp
 from warehouse.errors import LakeError, WriteConflict
 from warehouse.extensions import connect, load_extensions
 from warehouse.identifiers import literal
+from warehouse.identity import check_identity, refuse_foreign
 from warehouse.layout import check_layout, ensure_layout, is_laid_out
 from warehouse.settings import Settings
+from warehouse.storage import explained
 from warehouse.turn import writer_turn
 
 log = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ def attachment(settings: Settings) -> Attachment:
 
 def lake_exists(settings: Settings) -> bool:
     """Whether something has been written to this lake before."""
-    return settings.uses_postgresql or (settings.home_path / "catalog.sqlite").exists()
+    catalogue = settings.home_path / "catalog.sqlite"
+    return settings.uses_postgresql or (catalogue.exists() and catalogue.stat().st_size > 0)
 
 
 @contextmanager
@@ -84,14 +87,17 @@ def open_lake(
     A session that may write still does so only through `transact`. `spatial` loads the functions on geometries.
 
     Raises:
-        LakeError: the lake is not there (reading), belongs to another city, or its catalogue is unreachable.
+        LakeError: the lake is not there (reading), belongs to another city, its catalogue is unreachable, gone, or
+            of another lake than the data.
+        StorageError: the disk is full, may not be written to, or gives back something damaged.
     """
     if read_only and not lake_exists(settings):
+        refuse_foreign(settings)
         raise _no_lake_yet(settings)
-    spill = settings.home_path / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
     connection = connect()
     try:
+        spill = settings.home_path / "spill"
+        spill.mkdir(parents=True, exist_ok=True)
         catalogue = "postgres_scanner" if settings.uses_postgresql else "sqlite_scanner"
         load_extensions(connection, ("ducklake", catalogue, *(("spatial",) if spatial else ())))
         connection.execute(f"SET memory_limit = {literal(settings.memory)}")
@@ -99,10 +105,16 @@ def open_lake(
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
         connection.execute("SET TimeZone = 'UTC'")
         _attach(connection, settings, read_only=read_only)
+        check_identity(connection, settings, read_only=read_only)
         if not read_only and not is_laid_out(connection):
             transact(connection, settings, lambda c: _lay_out(c, settings), message="layout")
         check_layout(connection, settings.city)
         yield connection
+    except (duckdb.Error, OSError) as error:
+        trouble = explained(error, settings)
+        if trouble is None:
+            raise
+        raise trouble from None
     finally:
         connection.close()
 
@@ -124,15 +136,32 @@ def _attach(connection: duckdb.DuckDBPyConnection, settings: Settings, *, read_o
             # Two processes must not both create the catalogue. That its file or database is there says nothing:
             # another process may be filling it right now. Holding the turn, that process has finished.
             with writer_turn(settings):
-                connection.execute(how.sql(read_only=False))
+                _attach_or_create(connection, settings)
     except duckdb.Error as error:
-        if read_only and "creating a new DuckLake is explicitly disabled" in str(error):
+        if read_only and _is_absent(error):
+            refuse_foreign(settings)
             raise _no_lake_yet(settings) from None
-        raise LakeError(
+        trouble = explained(error, settings)
+        raise trouble or LakeError(
             "the catalogue cannot be opened: " + without_secrets(str(error), settings),
             where=str(settings.home_path),
             fix="check GRIDLAKE_HOME and GRIDLAKE_CATALOG",
         ) from None
+
+
+def _attach_or_create(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    how = attachment(settings)
+    try:
+        connection.execute(how.sql(read_only=False, create=False))
+    except duckdb.Error as error:
+        if not _is_absent(error):
+            raise
+        refuse_foreign(settings)
+        connection.execute(how.sql(read_only=False))
+
+
+def _is_absent(error: duckdb.Error) -> bool:
+    return "creating a new DuckLake is explicitly disabled" in str(error)
 
 
 def _lay_out(connection: duckdb.DuckDBPyConnection, settings: Settings) -> None:

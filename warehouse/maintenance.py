@@ -20,7 +20,9 @@ from warehouse import layout
 from warehouse.changes import UPKEEP_MESSAGE
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, quoted
+from warehouse.keeping import files_removable
 from warehouse.lake import open_lake, transact, without_secrets
+from warehouse.named_files import named_files
 from warehouse.settings import Settings
 from warehouse.turn import writer_turn
 
@@ -31,6 +33,9 @@ DEFAULT_RETENTION = timedelta(days=7)
 # The share of deleted rows from which a file is rewritten; below about a third the rewriting costs more than the
 # reading saves.
 REWRITE_THRESHOLD = 0.3
+# More orphans than these few and than this share of all files are not what killed runs leave.
+FEW_ORPHANS = 20
+MOST_ORPHANS = 0.1
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,7 @@ def maintain(
     tables: Collection[str] | None = None,
     retention: timedelta = DEFAULT_RETENTION,
     orphan_age: timedelta = LONGEST_QUERY,
+    orphans_anyway: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> MaintenanceReport:
     """Rewrite and merge table by table, then expire snapshots and remove files that nothing needs.
@@ -65,6 +71,7 @@ def maintain(
         retention: how long time travel reaches back; at least `LONGEST_QUERY`.
         orphan_age: how old an unknown file must be before it is taken for an orphan; at least `LONGEST_QUERY`,
             because a file of an insert that still runs is unknown too.
+        orphans_anyway: remove unknown files also where they are more than killed runs leave, which else is refused.
         progress: is given one line before each step; the same line is logged.
 
     Raises:
@@ -82,8 +89,12 @@ def maintain(
                 run.merge(schema, table)
         if tables is None:
             run.expire(retention)
-            run.clean()
-            run.remove_orphans(orphan_age)
+            with files_removable(settings) as is_removable:
+                if is_removable:
+                    run.clean()
+                    run.remove_orphans(orphan_age, anyway=orphans_anyway)
+                else:
+                    run.tell("a backup is under way: no file is removed, the next run does it")
     return run.report
 
 
@@ -108,6 +119,18 @@ def _tables(connection: duckdb.DuckDBPyConnection, wanted: Collection[str] | Non
     return sorted(known[name] for name in set(wanted))
 
 
+def _refuse_many(orphans: int, named: int) -> None:
+    """Refuse to remove what is rather another lake, or this one under a wrong catalogue, than what killed runs left."""
+    total = orphans + named
+    if orphans > FEW_ORPHANS and orphans > MOST_ORPHANS * total:
+        raise LakeError(
+            f"{orphans:,} of {total:,} data files ({100 * orphans / total:.0f} %) are unknown to the catalogue;"
+            " none was removed",
+            where="data",
+            fix="is this the lake's newest catalogue? If killed runs left them, `gridlake maintain --orphans-anyway`",
+        )
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -128,6 +151,10 @@ class _Run:
             yield
         finally:
             self._close()
+
+    def tell(self, line: str) -> None:
+        log.info("maintenance: %s", line)
+        self._progress(line)
 
     def rewrite(self, schema: str, table: str) -> None:
         # Not by ducklake_rewrite_data_files: where one file holds only NULL in a column, it forgets the column's bounds
@@ -175,10 +202,17 @@ class _Run:
         rows = self._call("clean", f"CALL ducklake_cleanup_old_files('lake', older_than => {_before(LONGEST_QUERY)})")
         self._count(cleaned_files=len(rows))
 
-    def remove_orphans(self, age: timedelta) -> None:
+    def remove_orphans(self, age: timedelta, *, anyway: bool) -> None:
         # Never `cleanup_all`: it takes the files of inserts that still run.
-        rows = self._call("orphans", f"CALL ducklake_delete_orphaned_files('lake', older_than => {_before(age)})")
-        self._count(orphaned_files=len(rows))
+        call = f"CALL ducklake_delete_orphaned_files('lake', older_than => {_before(age)}"
+
+        def work(connection: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+            if not anyway:
+                orphans = len(connection.execute(f"{call}, dry_run => true)").fetchall())
+                _refuse_many(orphans, len(named_files(connection, self.settings)))
+            return connection.execute(f"{call})").fetchall()
+
+        self._count(orphaned_files=len(self._step("orphans", work)))
 
     def _call(self, label: str, sql: str) -> list[tuple[Any, ...]]:
         return self._step(label, lambda connection: connection.execute(sql).fetchall())
@@ -186,8 +220,7 @@ class _Run:
     def _step(
         self, label: str, work: Callable[[duckdb.DuckDBPyConnection], list[tuple[Any, ...]]]
     ) -> list[tuple[Any, ...]]:
-        log.info("maintenance: %s", label)
-        self._progress(label)
+        self.tell(label)
         try:
             return transact(self._opened(), self.settings, work, message=UPKEEP_MESSAGE + label)
         except (duckdb.Error, LakeError) as error:
