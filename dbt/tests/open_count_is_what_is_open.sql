@@ -23,9 +23,11 @@ counted as (
 shown as (
     select max(v.value) as open_count
     from {{ ref('indicator_value') }} as v
+    inner join {{ ref('indicator_definition') }} as d on v.indicator_code = d.code and v.definition_version = d.version
     cross join horizon as h
     where
-        v.indicator_code = 'openCount' and v.area_level = 'city' and v.dept_id = '*' and v.period_kind = 'month'
+        d.numerator_measure = 'open_count' and d.denominator_measure is null
+        and v.area_level = 'city' and v.dept_id = '*' and v.period_kind = 'month'
         and v.period_start = {{ month_start('h.as_of') }}
 )
 

@@ -14,5 +14,5 @@ where
         when d.denominator_measure is null then d.factor * v.numerator
         when v.denominator > 0 then d.factor * v.numerator / v.denominator
     end
-    -- a share of the same things cannot be more than all of them; reworks, returns and reports sent twice can
-    or (d.unit = 'percent' and d.code not in ('reworkRate', 'returnRate') and v.numerator > v.denominator)
+    -- a part of the same things cannot be more than all of them; reworks of the cases handled can
+    or (d.is_share and v.numerator > v.denominator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,19 @@ def test_every_table_that_is_asked_promises_its_columns() -> None:
         if not model["config"]["contract"]["enforced"] or not all(c.get("description") for c in model["columns"])
     ]
     assert without == []
+
+
+def test_no_model_macro_or_check_names_an_indicator() -> None:
+    """A city changes its indicators in the definitions alone; SQL that knew one by its code would fail or lie then."""
+    with (DBT / "seeds/standards/indicator_definition.csv").open(encoding="utf-8", newline="") as handle:
+        codes = "|".join({re.escape(row["code"]) for row in csv.DictReader(handle)})
+    named = {
+        path.relative_to(DBT).as_posix(): found
+        for folder in ("models", "macros", "tests")
+        for path in (DBT / folder).rglob("*.sql")
+        if (found := re.findall(rf"'({codes})'", path.read_text(encoding="utf-8")))
+    }
+    assert named == {}, "find the indicator by its measures or by a column of its definition"
 
 
 def test_every_contract_says_what_one_row_is() -> None:

@@ -77,14 +77,15 @@ measured as (
     group by i.area_id, i.period_start
     union all
     select
-        area_id,
-        period_start,
+        v.area_id,
+        v.period_start,
         'density' as measure,
-        value
-    from {{ ref('indicator_value') }}
+        v.value
+    from {{ ref('indicator_value') }} as v
+    inner join {{ ref('indicator_definition') }} as d on v.indicator_code = d.code and v.definition_version = d.version
     where
-        indicator_code = 'caseDensity' and dept_id = '*' and period_kind = 'month'
-        and period_start in (select period_start from months)
+        d.numerator_measure = 'filed_count' and d.denominator_measure = 'area_km2_30d'
+        and v.dept_id = '*' and v.period_kind = 'month' and v.period_start in (select period_start from months)
 )
 
 -- an area without a value is drawn too: an empty place on the map would look like no place at all
