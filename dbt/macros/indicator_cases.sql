@@ -3,24 +3,6 @@
     rows written as a constant. A question for one indicator is then a question to one of them, and its month one to one column.
 #}
 
-{# The rows of indicator_definition that are counted from cases, as a list; empty while dbt only parses. #}
-{% macro counted_indicators() %}
-    {%- if not execute -%}
-        {{ return([]) }}
-    {%- endif -%}
-    {%- set rows = run_query(
-        'select code, version, coalesce(name_zh, name_en) as name_zh, coalesce(name_en, name_zh) as name_en, node, unit, factor, '
-        ~ 'numerator_measure, denominator_measure, ' ~ first_month_from('valid_from') ~ ' as first_month, '
-        ~ first_month_from('lead(valid_from) over (partition by code order by valid_from)') ~ ' as end_month from '
-        ~ ref('indicator_definition') ~ ' order by code, valid_from'
-    ).rows -%}
-    {%- set found = [] -%}
-    {%- for row in rows -%}
-        {%- do found.append(row.dict()) -%}
-    {%- endfor -%}
-    {{ return(found) }}
-{% endmacro %}
-
 {# The first month that begins on or after a day: a definition holds for the periods that begin while it is in force. #}
 {% macro first_month_from(day) -%}
     {{ month_text('case when ' ~ day ~ ' = ' ~ month_start(day) ~ ' then ' ~ day ~ ' else ' ~ next_month_start(day) ~ ' end') }}
@@ -66,7 +48,7 @@
 {% macro indicator_cases(cases, open_cases, facts, since=none) %}
     {%- set selects = [] -%}
     {%- for indicator in counted_indicators() -%}
-        {%- set stock = {'open_count': '1', 'open_age_days': 'age_days'} -%}
+        {%- set stock = stock_measures() -%}
         {%- if indicator['numerator_measure'] in stock -%}
             {%- do selects.append(stock_cases(indicator, stock, open_cases, facts)) -%}
         {%- else -%}

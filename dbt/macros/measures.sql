@@ -79,30 +79,33 @@
         {%- endfor %}
         {%- endfor %}
     from {{ cases }}
-    where {{ basis[0] }} is not null{{ ' and ' ~ basis[1] if basis[1] }}
-        {%- if changes %}
-        and {{ local_day(basis[0]) }} in (select day from touched)
-        {%- endif %}
+    where
+        {{ basis[0] }} is not null{{ ' and ' ~ basis[1] if basis[1] }}
+        and {{ counted_now(local_day(basis[0]), changes) }}
     group by {{ local_day(basis[0]) }}, {{ keys | join(', ') }}
     {{ 'union all' if not loop.last }}
     {%- endfor %}
 {% endmacro %}
+
+{# Whether a day belongs to the batch, and to the touched days where only those are counted. #}
+{% macro counted_now(day, changes) -%}
+    {{ in_batch(day) }}{{ ' and ' ~ day ~ ' in (select day from touched)' if changes }}
+{%- endmacro %}
+
+{# Whether a case has an event of any basis on a day that is counted now. #}
+{% macro has_event_now(case, changes) -%}
+    (
+        {%- for basis in measure_bases() %}
+        {{ 'or ' if not loop.first }}({{ counted_now(local_day(case ~ '.' ~ basis[0]), changes) }})
+        {%- endfor %}
+    )
+{%- endmacro %}
 
 {% macro measure_sums(type) %}
     {%- for measure in measure_names() -%}
     cast(sum({{ measure }}) as {{ type }}) as {{ measure }}{{ ',' if not loop.last }}
     {% endfor %}
 {%- endmacro %}
-
-{# One row per measure that is not zero, from a relation with one column per measure. #}
-{% macro measures_as_rows(relation, place, measures) %}
-    {%- for measure in measures %}
-    select {{ place }}, '{{ measure }}' as measure, cast({{ measure }} as double) as amount
-    from {{ relation }}
-    where {{ measure }} <> 0
-    {{ 'union all' if not loop.last }}
-    {%- endfor %}
-{% endmacro %}
 
 {# The names of all measures of the cube, in the order of its columns. #}
 {% macro measure_names() %}
@@ -146,11 +149,6 @@
 {% macro stock_flows() %}
     {{ return(['opened_count', 'opened_day_sum', 'ended_count', 'ended_day_sum']) }}
 {% endmacro %}
-
-{# A stock indicator is one of the state at the end of a period (condition over indicator_definition). #}
-{% macro is_stock() -%}
-    numerator_measure in ('open_count', 'open_age_days')
-{%- endmacro %}
 
 {% macro due_columns() %}
     {{ return(['file_due_at', 'dispatch_due_at', 'handle_due_at', 'close_due_at']) }}

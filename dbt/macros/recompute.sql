@@ -42,6 +42,65 @@ select {{ columns }} from {{ fresh }} where ({{ key }}) in (select {{ 'row(' ~ k
     {%- endif -%}
 {% endmacro %}
 
+{#
+    Batches: a model that would not fit into memory at once is computed in spans of whole months of its column `batch_by`, each
+    about `batch_rows` rows of its input. The model says by in_batch(column) which of its rows belong to one (`lower` is compared with
+    the beginning where more is to be looked at than is told); all batches together are what one statement would give. The first
+    span has no beginning and the last no end.
+#}
+{% macro in_batch(column, lower=none) -%}
+    /*from:{{ lower or column }}*/ 1 = 1 and /*until:{{ column }}*/ 1 = 1
+{%- endmacro %}
+
+{# The statements that compute a model, one for each batch; one with the text as it is where a model has none. #}
+{% macro batched(sql) %}
+    {%- set months = first_months_of_batches() if config.get('batch_by') else [none] -%}
+    {%- set statements = [] -%}
+    {%- for month in months -%}
+        {%- set text = {'sql': sql} -%}
+        {%- if month -%}
+            {%- do text.update(sql=modules.re.sub('/[*]from:([^*]+)[*]/ 1 = 1', "\\1 >= date '" ~ month ~ "'", text['sql'])) -%}
+        {%- endif -%}
+        {%- if not loop.last -%}
+            {%- do text.update(
+                sql=modules.re.sub('/[*]until:([^*]+)[*]/ 1 = 1', "\\1 < date '" ~ months[loop.index] ~ "'", text['sql'])
+            ) -%}
+        {%- endif -%}
+        {%- do statements.append(text['sql']) -%}
+    {%- endfor -%}
+    {{ return(statements) }}
+{% endmacro %}
+
+{# The months that batches begin with, none for the first: each with about `batch_rows` rows of the model's input. #}
+{% macro first_months_of_batches() %}
+    {%- set rows = run_query(
+        'select cast(min(month) as ' ~ column_type('text') ~ ') from ('
+        ~ 'select month, floor((sum(row_count) over (order by month) - row_count) / ' ~ var('batch_rows') ~ ') as batch_no from ('
+        ~ rows_by_month(model.name) ~ ') as counted) as numbered group by batch_no order by 1'
+    ).rows -%}
+    {%- set months = [none] -%}
+    {%- for row in rows[1:] -%}
+        {%- do months.append(row[0]) -%}
+    {%- endfor -%}
+    {{ return(months) }}
+{% endmacro %}
+
+{# How many rows of its input a model in batches has to look at, by month. #}
+{% macro rows_by_month(model_name) %}
+    {%- if model_name == 'int_case_day' -%}
+        {%- set input, day = ref('fct_case'), local_day('reported_at') -%}
+        {%- set touched = month_start(day) ~ ' in (select ' ~ month_start('day') ~ ' from (' ~ touched_days() ~ ') as d)' -%}
+    {%- elif model_name == 'indicator_value' -%}
+        {%- set input, day = ref('int_case_day'), 'day' -%}
+        {%- set touched = month_start(day) ~ ' in (select ' ~ month_start('day') ~ ' from (' ~ touched_cube_days() ~ ') as d)' -%}
+    {%- else -%}
+        {%- set input, day, touched = ref('indicator_value'), 'period_start', scope_of(model_name) -%}
+    {%- endif -%}
+    select {{ month_start(day) }} as month, count(*) as row_count from {{ input }}
+    where {{ day }} is not null{{ ' and ' ~ touched if only_changes() }}
+    group by {{ month_start(day) }}
+{%- endmacro %}
+
 {# What a model tells the next one: SQL that runs before its rows are replaced. #}
 {% macro log_changes(model_name, fresh, key, batch) %}
     {%- if model_name == 'fct_case' -%}

@@ -41,7 +41,8 @@ def test_late_updates_merge_and_equal_a_build_from_scratch(moving_lake: BuiltLak
     doubled = moving_lake.query("SELECT case_id FROM lake.core.fct_case GROUP BY case_id HAVING count(*) > 1")
     assert doubled == []
     incremental = fingerprint(moving_lake.settings)
-    run_dbt(moving_lake.settings, ["build", "--full-refresh", *MODELS_ONLY])
+    # In many batches, which no city of this size needs: they too must make no difference.
+    run_dbt(moving_lake.settings, ["build", "--full-refresh", "--vars", "{batch_rows: 2000}", *MODELS_ONLY])
     assert differing(incremental, fingerprint(moving_lake.settings)) == []
 
 

@@ -1,15 +1,15 @@
 {{ config(
     materialized='incremental', incremental_strategy='recompute', on_schema_change='append_new_columns', upstream='indicator_value',
     unique_key=['node', 'area_level', 'area_id', 'dept_id', 'period_kind', 'period_start'],
-    pre_hook='select 1', post_hook='{{ record_position() }}'
+    batch_by='period_start', pre_hook='select 1', post_hook='{{ record_position() }}'
 ) }}
 {%- set place = ['area_level', 'area_id', 'dept_id', 'period_kind', 'period_start'] | join(', ') %}
 
--- a grid is too small for an index
+-- a grid is too small for an index; the batches are cut by the rows of {{ ref('indicator_value') }}
 with scored as (
     select * from {{ ref('indicator_score') }}
     where
-        area_level <> 'grid'
+        area_level <> 'grid' and {{ in_batch('period_start') }}
         {%- if only_changes() %}
         and period_kind || ':' || cast(period_start as {{ column_type('text') }})
         in ({{ touched_keys('indicator_value') }})

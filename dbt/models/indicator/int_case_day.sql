@@ -1,6 +1,6 @@
 {{ config(
     materialized='incremental', incremental_strategy='recompute', unique_key='day', on_schema_change='append_new_columns',
-    upstream='fct_case', pre_hook='select 1', post_hook='{{ record_position() }}'
+    upstream='fct_case', batch_by='day', pre_hook='select 1', post_hook='{{ record_position() }}'
 ) }}
 {%- set keys = ['grid_id', 'community_id', 'street_id', 'district_id', 'city_id', 'dept_id'] %}
 {%- set changes = only_changes() %}
@@ -33,27 +33,36 @@ filings as (
     ) as filed
     where
         filing_day is not null
+        and {{ in_batch('filing_day', lower=add_days('filing_day', var('repeat_days'))) }}
         {%- if changes %}
         and filing_day >= (select {{ add_days('min(day)', '-' ~ var('repeat_days')) }} from touched)
         and filing_day <= (select max(day) from touched)
         {%- endif %}
 ),
 
-cases as (
+timed as (
     select
         c.*,
         h.as_of,
         {{ filing_at() }} as filing_at,
         {{ handling_from() }} as handling_from,
-        coalesce(
-            {{ day_number('f.filing_day') }} - {{ day_number('f.filing_day_before') }}
-            <= {{ var('repeat_days') }}, false
-        ) as is_repeat,
         case when not c.is_cancelled then {{ filing_at() }} end as opened_at,
         {{ ended_at() }} as ended_at
     from {{ ref('fct_case') }} as c
     cross join horizon as h
+),
+
+-- those with an event on a day that is counted now
+cases as (
+    select
+        c.*,
+        coalesce(
+            {{ day_number('f.filing_day') }} - {{ day_number('f.filing_day_before') }}
+            <= {{ var('repeat_days') }}, false
+        ) as is_repeat
+    from timed as c
     left join filings as f on c.case_id = f.case_id
+    where {{ has_event_now('c', changes) }}
 ),
 
 counted as (
