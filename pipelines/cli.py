@@ -149,6 +149,10 @@ def status() -> None:
     for result in report.failing:
         line = f"{result.severity}: {result.layer}.{result.dataset} {result.rule}: {result.message}"
         out.print(line, style="red" if result.severity == "error" else "yellow", markup=False, soft_wrap=True)
+    if report.strays:
+        shown = ", ".join(report.strays[:5]) + (", …" if len(report.strays) > 5 else "")
+        line = f"warning: {len(report.strays)} files in the sources' folders are taken by no source: {shown}"
+        out.print(line, style="yellow", markup=False, soft_wrap=True)
     errors = sum(result.severity == "error" for result in report.failing)
     out.print(f"checks that fail: {errors} with errors, {len(report.failing) - errors} with warnings")
 

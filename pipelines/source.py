@@ -53,9 +53,10 @@ class DatabaseConnection(Strict):
 
 
 class FilesConnection(Strict):
-    """A folder into which files are dropped."""
+    """A folder into which files are dropped; `ignore` are patterns of paths that are no data."""
 
     root: str
+    ignore: tuple[str, ...] = ()
 
 
 class DatasetSource(Strict):

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from catalog.contract import load_contracts
 from pipelines.build import built_state, current_state
+from pipelines.source import load_sources
+from pipelines.strays import strays
 from quality.results import CheckResult, latest
 from warehouse.lake import open_lake
 from warehouse.layout import tables
@@ -31,12 +33,13 @@ class DatasetStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole lake."""
+    """The whole lake; `strays` are files in its sources' folders that no source takes."""
 
     datasets: tuple[DatasetStatus, ...]
     tables: tuple[tuple[str, int], ...]
     is_build_due: bool
     failing: tuple[CheckResult, ...]
+    strays: tuple[str, ...]
 
 
 def status(settings: Settings) -> Status:
@@ -67,4 +70,5 @@ def status(settings: Settings) -> Status:
             DatasetStatus(contract.name, title, int(deliveries), int(read), int(accepted), int(quarantined), loaded_at)
         )
     failing = tuple(result for result in latest(settings) if not result.is_passed)
-    return Status(tuple(datasets), tuple(built), is_due, failing)
+    untaken = tuple(strays(settings, load_sources(settings.city)))
+    return Status(tuple(datasets), tuple(built), is_due, failing, untaken)

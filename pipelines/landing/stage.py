@@ -23,6 +23,8 @@ DELIVERIES = "staged_deliveries"
 # What `_refused` holds: the names of the broken rules, and the row as the source wrote it.
 RULES = "CAST(json_extract(_refused, '$.rules') AS VARCHAR[])"
 ORIGINAL = "json_extract_string(_refused, '$.original')"
+# What stands in the key column of a row of totals.
+_TOTALS = r"(?i)((合|总|小|共|累)[\s\x{3000}]*计|总数|汇总|本页小计|grand total|sub-?total|totals?|sum)[:：]?"
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,19 @@ def _doubts(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
             told = " OR ".join(condition for condition in conditions if condition)
             if told:
                 found.append(Condition(f"{rule}:{field.name}", f"_s{number} IS NOT NULL AND ({told})"))
-    return found
+    return [*found, *_totals(contract, present)]
+
+
+def _totals(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
+    """A row of totals has its word where a thing has its key; as a thing it would be counted twice."""
+    keys = [name for name in contract.key if name in present and present[name].is_text]
+    # Most keys end in a digit, and only the others pay for the pattern.
+    tests = [
+        f"CASE WHEN {key} > '~' OR {key}[-1] IN ('l', 'L', 'm', 'M', ':')"
+        f" THEN regexp_full_match({key}, {literal(_TOTALS)}) ELSE false END"
+        for key in map(quoted, keys)
+    ]
+    return [Condition("totals_row", " OR ".join(tests))] if tests else []
 
 
 def _choose(batch: Batch, names: list[str], captures: list[str]) -> _Choice | None:

@@ -149,17 +149,17 @@ def unpack(folder: Path) -> Path:
 
 def one_new_day(permits: Path, work: Path) -> tuple[Path, Path, Path]:
     """A lake with the full history, its files plus one new day, and the new day alone."""
+    more, alone = work / "more", work / "alone"
+    # Landed from where it is read again: a copy or another link has a time of change of its own.
+    shutil.copytree(permits, more)
     # A lake knows its own folder, so it is made where it will be used and then put aside.
     full, home = work / "full", work / "home"
-    measure("permits", home, permits)
+    measure("permits", home, more)
     home.rename(full)
-    more, alone = work / "more", work / "alone"
-    shutil.copytree(permits, more, copy_function=os.link)
     day = sorted((permits / "2016").glob("*.csv"))[200]
     for root in (more, alone):
         (root / "2019").mkdir(parents=True)
         shutil.copyfile(day, root / "2019" / "2019-01-02.csv")
-    # Hard links keep the time of the file, so only the new day is new.
     return full, more, alone
 
 

@@ -214,3 +214,12 @@ def test_a_refused_file_stands_in_the_lake_until_its_own_place_gives_a_whole_one
     place.drop("bad.csv", "order_no,amount\nA3,3\n")
     assert place.land().refusals == ()
     assert place.sql(open_ones) == []
+
+
+def test_a_row_of_totals_is_refused_and_no_other(place: Place) -> None:
+    words = ["合计", "合 计：", "总　计", "小计", "Total", "SUBTOTAL:", "合计 "]
+    things = ["合计路1号", "T1", "总计划局", "Totally", "甲", "l", "total 5"]
+    place.drop("a.csv", HEADER + "".join(f"{word},1,,open\n" for word in [*things, *words]))
+    place.land()
+    assert sorted(key for (key,) in place.rows("order_no")) == sorted(things)
+    assert [rules for _, rules, _ in place.quarantine()] == [["totals_row"]] * len(words)
