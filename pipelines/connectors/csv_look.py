@@ -72,7 +72,8 @@ class _Tally:
         if b'"' not in block:
             if not self.is_inside_quotes:
                 self.line_feeds += block.count(b"\n")
-                self.returns += block.count(b"\r")
+                # They end lines only where there are no line feeds.
+                self.returns += 0 if self.line_feeds else block.count(b"\r")
             return
         view = np.frombuffer(block, dtype=np.uint8)
         quotes = np.flatnonzero(view == ord('"'))

@@ -6,6 +6,7 @@ order of the source, which gives each row its place in the delivery without a wi
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import duckdb
@@ -24,7 +25,7 @@ DELIVERIES = "staged_deliveries"
 RULES = "CAST(json_extract(_refused, '$.rules') AS VARCHAR[])"
 ORIGINAL = "json_extract_string(_refused, '$.original')"
 # What stands in the key column of a row of totals.
-_TOTALS = r"(?i)((合|总|小|共|累)[\s\x{3000}]*计|总数|汇总|本页小计|grand total|sub-?total|totals?|sum)[:：]?"
+_TOTALS = r"(?i)((合|总|小|共|累)[\s\x{3000}]*计|总数|汇总|本页小计)[:：]?|(grand |sub-?)?total|sum"
 
 
 @dataclass(frozen=True)
@@ -168,14 +169,29 @@ def _doubts(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
 
 def _totals(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
     """A row of totals has its word where a thing has its key; as a thing it would be counted twice."""
-    keys = [name for name in contract.key if name in present and present[name].is_text]
-    # Most keys end in a digit, and only the others pay for the pattern.
+    keys = [
+        field.name
+        for field in contract.fields
+        if field.key_position is not None and field.name in present and _may_be_total(field)
+    ]
+    # Only what may be such a word pays for the pattern.
     tests = [
-        f"CASE WHEN {key} > '~' OR {key}[-1] IN ('l', 'L', 'm', 'M', ':')"
-        f" THEN regexp_full_match({key}, {literal(_TOTALS)}) ELSE false END"
+        f"CASE WHEN {key} > '~' OR "
+        + " OR ".join(f"ends_with({key}, '{end}')" for end in "lLmM")
+        + f" THEN regexp_full_match({key}, {literal(_TOTALS)}) ELSE false END"
         for key in map(quoted, keys)
     ]
     return [Condition("totals_row", " OR ".join(tests))] if tests else []
+
+
+def _may_be_total(field: Field) -> bool:
+    """Whether a text field takes the word; a pattern that does not refuses the row by itself."""
+    if not field.physical_type.upper().startswith("VARCHAR"):
+        return False
+    try:
+        return field.pattern is None or any(re.fullmatch(field.pattern, word) for word in ("合计", "Total", "TOTAL"))
+    except re.error:
+        return True  # DuckDB's expressions differ a little from Python's
 
 
 def _choose(batch: Batch, names: list[str], captures: list[str]) -> _Choice | None:
@@ -298,7 +314,9 @@ def _source_value(column: _Choice, field: Field, entry: DatasetSource) -> str:
     has_no_blank_ends = f"{value} BETWEEN '!' AND '~'"
     trimmed = f"trim({value}, {literal(BLANKS)})"
     if field.is_code:
-        has_no_blank_ends += f" AND {value}[-1] BETWEEN '!' AND '~'"
+        # A slice of a text is slow; of a text of one byte a character, four bytes can be blanks.
+        has_no_blank_ends += f" AND strlen({value}) = length({value})"
+        has_no_blank_ends += "".join(f" AND NOT ends_with({value}, chr({code}))" for code in (9, 10, 13, 32))
     if len(nulls) > 1:
         has_no_blank_ends += f" AND NOT ends_with({value}, ' ') AND NOT list_contains({listing}, {value})"
     kept = trimmed if field.is_code else value

@@ -24,6 +24,8 @@ TRICKY = st.sampled_from(
 )
 CELL = st.one_of(TRICKY, TEXT)
 NO_WIDTH = "\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# Python calls them spaces; no keyboard writes them.
+CONTROLS = "\x0b\x0c\x1c\x1d\x1e\x1f"
 TEXTS = contract(field("order_no", is_required=True, key_position=1), field("amount"), field("note"))
 
 
@@ -98,9 +100,13 @@ def test_whole_rows_arrive_as_they_were_written_and_in_place(
 
 def without_blanks(cell: str) -> str:
     """A cell without what shows nothing at its ends."""
-    while cell and (cell[0].isspace() or cell[0] in NO_WIDTH):
+
+    def is_blank(character: str) -> bool:
+        return (character.isspace() and character not in CONTROLS) or character in NO_WIDTH
+
+    while cell and is_blank(cell[0]):
         cell = cell[1:]
-    while cell and (cell[-1].isspace() or cell[-1] in NO_WIDTH):
+    while cell and is_blank(cell[-1]):
         cell = cell[:-1]
     return cell
 
