@@ -9,7 +9,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ import duckdb
 
 from catalog.contract import load_contracts
 from pipelines.landing.tables import ensure_tables
+from quality.held_back import holding
+from quality.results import latest_of
 from warehouse.errors import GridLakeError
 from warehouse.lake import attachment, open_lake, transact
 from warehouse.layout import tables
@@ -33,7 +35,10 @@ class BuildError(GridLakeError):
 
 @dataclass(frozen=True)
 class BuildState:
-    """Up to which landing, and from which text of the models (its hash and the city's time zone), the lake is built."""
+    """Up to which landing, and from which text of the models (its hash and the city's time zone), the lake is built.
+
+    The text also names the data sets that are held back: what depends on them was left as it is.
+    """
 
     load_seq: int
     models_hash: str
@@ -140,11 +145,22 @@ def prepare(settings: Settings) -> None:
 def current_state(connection: duckdb.DuckDBPyConnection, settings: Settings) -> BuildState:
     """What a build started now would be built from."""
     ((sequence,),) = connection.execute("SELECT coalesce(max(load_seq), 0) FROM lake.ops.load").fetchall()
-    return BuildState(int(sequence), _models_as_told(settings))
+    held = held_back(connection)
+    return BuildState(int(sequence), _models_as_told(settings) + (f" without {', '.join(held)}" if held else ""))
+
+
+def held_back(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """The data sets on which nothing is built until they are mended, by name."""
+    return sorted({result.dataset for result in holding(latest_of(connection))})
+
+
+def left_out(held: Sequence[str]) -> list[str]:
+    """dbt's arguments that leave out what depends on these data sets."""
+    return ["--exclude", *(f"source:raw.{name}+" for name in held)] if held else []
 
 
 def built_state(connection: duckdb.DuckDBPyConnection) -> BuildState | None:
-    """What the last successful build was built from; None before the first."""
+    """What the last build was built from; None before the first, and while one is under way or did not end well."""
     row = connection.execute("SELECT load_seq, models_hash FROM lake.ops.build").fetchone()
     return BuildState(int(row[0]), str(row[1])) if row else None
 
@@ -153,6 +169,15 @@ def is_build_due(settings: Settings) -> bool:
     """Whether rows have landed, or models have changed, since the last successful build."""
     with open_lake(settings, spatial=False) as connection:
         return built_state(connection) != current_state(connection, settings)
+
+
+def begin_build(settings: Settings) -> None:
+    """Forget the last build: until the next one has gone to its end, the tables may be half built."""
+    with open_lake(settings, spatial=False) as connection:
+        if built_state(connection) is not None:
+            transact(
+                connection, settings, lambda lake: lake.execute("DELETE FROM lake.ops.build"), message="build begins"
+            )
 
 
 def record_build(settings: Settings, state: BuildState) -> None:

@@ -101,19 +101,22 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
         raise SourceError("there is no such source", where="--source", value=unknown[0], fix=f"use one of {known}")
     show_progress()
     report = run_city(settings, systems=systems, since=since, full_refresh=full_refresh, build=build)
-    table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined", "in raw")))
-    for row in report.landed:
-        counts = ("deliveries", "rows read", "rows accepted", "rows quarantined", "dagster/row_count")
-        table.add_row(str(row["data set"]), *(f"{row.get(name, 0):,}" for name in counts))
-    out.print(table)
-    for reason in report.held_back_by:
-        err.print(f"the build is held back by {reason}", style="red", markup=False, soft_wrap=True)
-    if report.held_back_by:
-        out.print("core and indicator were left as they are")
-    elif report.is_built:
-        out.print("core and indicator were built and checked")
+    if report.landed:
+        table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined", "in raw")))
+        for result in report.landed:
+            c = result.counts
+            numbers = (c.delivery_count, c.read_count, c.accepted_count, c.quarantined_count)
+            table.add_row(result.dataset, *(f"{n:,}" for n in (*numbers, report.in_raw[result.dataset])))
+        out.print(table)
     else:
-        out.print("nothing new: nothing had to be built" if build else "core and indicator were left as they are")
+        out.print("nothing new has come")
+    for reason in report.held_back_by:
+        err.print(f"held back: what depends on {reason}", style="red", markup=False, soft_wrap=True)
+    if report.is_built:
+        rest = " but for what is held back" if report.held_back_by else ""
+        out.print(f"core and indicator were built and checked{rest}")
+    else:
+        out.print("nothing had to be built" if build else "core and indicator were left as they are")
     for check in report.errors:
         err.print(f"check failed: {check}", style="red", markup=False, soft_wrap=True)
     out.print(f"checks: {len(report.errors)} with errors, {len(report.warnings)} with warnings (`gridlake status`)")

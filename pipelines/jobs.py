@@ -9,6 +9,7 @@ import dagster as dg
 from pipelines.source import SourceSystem
 
 CITY = "city"
+LAND = "land"
 BUILD = "build"
 PUBLISH = "publish"
 
@@ -21,17 +22,25 @@ def land_job(system: SourceSystem) -> Any:
     )
 
 
+def land_all_job() -> Any:
+    """Landing of every source system."""
+    raw = dg.AssetSelection.groups("raw")
+    return dg.define_asset_job(LAND, raw, description="Land what is new from every source system.")
+
+
+def publish_job() -> Any:
+    """Publishing what is built."""
+    share = dg.AssetSelection.groups("share")
+    return dg.define_asset_job(PUBLISH, share, description="Publish what is built, where it is not published whole.")
+
+
 def jobs(systems: list[SourceSystem]) -> list[Any]:
     """All asset jobs of a city."""
-    raw = dg.AssetSelection.groups("raw")
+    built = dg.AssetSelection.all() - dg.AssetSelection.groups("raw")
     return [
         dg.define_asset_job(CITY, dg.AssetSelection.all(), description="Land everything, build, check."),
-        dg.define_asset_job("land", raw, description="Land what is new from every source system."),
-        dg.define_asset_job(BUILD, dg.AssetSelection.all() - raw, description="Build what has landed, and check it."),
-        dg.define_asset_job(
-            PUBLISH,
-            dg.AssetSelection.groups("share"),
-            description="Publish what is built, where it is not published whole.",
-        ),
+        land_all_job(),
+        dg.define_asset_job(BUILD, built, description="Build what has landed, and check it."),
+        publish_job(),
         *[land_job(system) for system in systems],
     ]

@@ -1,38 +1,35 @@
-"""Running the city's jobs from the command line, through Dagster, so that every run is seen in its pages too."""
+"""Running a city from the command line: land, then tell Dagster whatever there is to tell, so that its pages show it.
+
+A run in which nothing is new ends without Dagster (`look`): there is nothing to show.
+"""
 
 from __future__ import annotations
 
 import io
 import logging
-import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
-
-from pipelines.assets.checks import blocking_failures
+from catalog.contract import load_contracts
 from pipelines.build import is_build_due
-from pipelines.jobs import BUILD, PUBLISH
+from pipelines.landing.land import LandingResult
+from pipelines.look import Landed, land_systems
+from pipelines.serving_tables import is_published, may_publish
+from pipelines.source import load_sources
+from quality.held_back import holding
+from quality.results import CheckResult, latest
 from warehouse.errors import GridLakeError
+from warehouse.lake import open_lake
 from warehouse.settings import Settings
 
-log = logging.getLogger("gridlake")
+if TYPE_CHECKING:
+    import dagster as dg
 
-_BLOCKED = "DagsterAssetCheckFailedError"
-_DAGSTER_YAML = """\
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-concurrency:
-  pools:
-    granularity: run
-    default_limit: 1
-"""
+log = logging.getLogger("gridlake")
 
 
 class RunFailed(GridLakeError):
@@ -41,33 +38,26 @@ class RunFailed(GridLakeError):
 
 @dataclass(frozen=True)
 class RunReport:
-    """What a run did, for people: one line a landed data set, and what was built and found."""
+    """What a run did, for people.
 
-    landed: tuple[dict[str, object], ...]
+    Attributes:
+        landed: the data sets of which something landed.
+        in_raw: rows of each of them in `raw` now.
+        refused: deliveries that were refused whole, place first.
+        is_built: whether models were built.
+        errors, warnings: checks of this run that failed.
+        held_back_by: why nothing is built on some data sets.
+        seconds: how long it took.
+    """
+
+    landed: tuple[LandingResult, ...]
+    in_raw: Mapping[str, int]
     refused: tuple[str, ...]
     is_built: bool
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
     held_back_by: tuple[str, ...]
     seconds: float
-
-
-def dagster_home(settings: Settings) -> Path:
-    """The folder of Dagster's own records, with its settings written on first use."""
-    home = settings.home_path / "dagster"
-    home.mkdir(parents=True, exist_ok=True)
-    config = home / "dagster.yaml"
-    if not config.exists():
-        config.write_text(_DAGSTER_YAML, encoding="utf-8")
-    return home
-
-
-@contextmanager
-def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
-    """Dagster's instance of this lake."""
-    os.environ["DAGSTER_HOME"] = str(dagster_home(settings))
-    with dg.DagsterInstance.get() as instance:
-        yield instance
 
 
 def run_city(
@@ -78,53 +68,131 @@ def run_city(
     full_refresh: bool = False,
     build: bool = True,
 ) -> RunReport:
-    """Land what is new (of some systems), then build and check if anything is due.
+    """Land what is new (of some systems), then build and check if anything is due, then publish if anything changed.
 
     Raises:
         RunFailed: a step failed; what other steps had finished stays.
     """
-    from pipelines.definitions import definitions  # reads all sources and dbt's manifest
-
     started = time.monotonic()
-    defs = definitions(settings)
-    with dagster_instance(settings) as instance:
-        landed: list[dict[str, object]] = []
-        refused: list[str] = []
-        failed_checks: list[tuple[str, dg.AssetCheckSeverity]] = []
-        failures: list[str] = []
-        for name in [f"land_{system}" for system in systems] or ["land"]:
-            result = _execute(defs, name, instance, _landing_config(defs, name, since))
-            landed += _landed(result)
-            refused += _refused(result)
-            failed_checks += _failed_checks(result)
-            failures += _failures(result, but=_BLOCKED)
-        # What a blocking check of a landing found; it has stopped its step, and is told in words here.
-        held_back = [f"{r.layer}.{r.dataset}: {r.message}" for r in blocking_failures(settings)]
-        is_due = build and not held_back and (full_refresh or is_build_due(settings))
-        if is_due and not failures:
-            log.info("building core and indicator")
-            config = {"ops": {"models": {"config": {"full_refresh": full_refresh}}}}
-            result = _execute(defs, BUILD, instance, config)
-            failed_checks += _failed_checks(result)
-            failures += _failures(result)
-        elif build and not held_back and not failures:
-            # A run may have been killed after its build, or a published file be lost.
-            failures += _failures(_execute(defs, PUBLISH, instance, {}))
-    if failures:
-        raise RunFailed("the run failed:\n  " + "\n  ".join(failures))
-    seconds = time.monotonic() - started
-    errors = [text for text, severity in failed_checks if severity is dg.AssetCheckSeverity.ERROR]
-    warnings = [text for text, severity in failed_checks if severity is not dg.AssetCheckSeverity.ERROR]
-    return RunReport(tuple(landed), tuple(refused), is_due, tuple(errors), tuple(warnings), tuple(held_back), seconds)
+    chosen = [s for s in load_sources(settings.city) if not systems or s.system in systems]
+    landed = land_systems(settings, chosen, load_contracts(settings.city), since)
+    found = _Found()
+    if landed.to_tell:
+        found.add(_tell_landing(settings, landed))
+    held = holding(latest(settings))
+    is_built = build and not found.failures and (full_refresh or is_build_due(settings))
+    is_whole = True
+    if is_built:
+        log.info("building core and indicator%s", _without(held))
+        outcome = _build(settings, full_refresh=full_refresh)
+        is_whole = not outcome.failures
+        found.add(outcome)
+    # Also where nothing was built: what is refused, late or held back must be seen on the pages, a run may have been
+    # killed after its build, or a published file be lost.
+    if build and is_whole and may_publish(settings) and not _is_all_published(settings):
+        found.add(_publish(settings))
+    if found.failures:
+        raise RunFailed("the run failed:\n  " + "\n  ".join(found.failures))
+    news = tuple(result for result in landed.results.values() if result.has_changed)
+    return RunReport(
+        landed=news,
+        in_raw=_in_raw(settings, news),
+        refused=tuple(f"{r.dataset}: {r.uri}: {r.problem}" for each in landed.results.values() for r in each.refusals),
+        is_built=is_built,
+        errors=tuple(found.errors),
+        warnings=tuple(found.warnings),
+        held_back_by=tuple(f"{r.layer}.{r.dataset}: {r.message}" for r in held),
+        seconds=time.monotonic() - started,
+    )
+
+
+class _Found:
+    """What several runs of Dagster found, put together."""
+
+    def __init__(self) -> None:
+        self.failures: list[str] = []
+        self.errors: list[str] = []
+        self.warnings: list[str] = []
+
+    def add(self, result: _Found) -> None:
+        self.failures += result.failures
+        self.errors += result.errors
+        self.warnings += result.warnings
+
+
+def _without(held: Sequence[CheckResult]) -> str:
+    return f", without what depends on {', '.join(sorted({r.dataset for r in held}))}" if held else ""
+
+
+def _in_raw(settings: Settings, results: Sequence[LandingResult]) -> dict[str, int]:
+    if not results:
+        return {}
+    with open_lake(settings, read_only=True, spatial=False) as lake:
+        counted = {r.dataset: lake.execute(f"SELECT count(*) FROM lake.raw.{r.dataset}").fetchall() for r in results}
+    return {dataset: int(count) for dataset, ((count,),) in counted.items()}
+
+
+def _is_all_published(settings: Settings) -> bool:
+    from pipelines.superset import is_content_current
+
+    return is_published(settings) and is_content_current(settings)
+
+
+def _tell_landing(settings: Settings, landed: Landed) -> _Found:
+    import dagster as dg
+
+    from pipelines.jobs import LAND
+    from pipelines.run_definitions import run_definitions
+
+    keys = [dg.AssetKey(["raw", name]) for name in sorted(landed.to_tell)]
+    return _execute(run_definitions(settings, landed.result_of), LAND, settings, {}, keys)
+
+
+def _build(settings: Settings, *, full_refresh: bool) -> _Found:
+    from pipelines.definitions import definitions  # reads dbt's manifest, and imports dbt
+    from pipelines.jobs import BUILD
+
+    config = {"ops": {"models": {"config": {"full_refresh": full_refresh}}}}
+    return _execute(definitions(settings), BUILD, settings, config)
+
+
+def _publish(settings: Settings) -> _Found:
+    from pipelines.jobs import PUBLISH
+    from pipelines.run_definitions import run_definitions
+
+    return _execute(run_definitions(settings), PUBLISH, settings, {})
 
 
 def _execute(
-    defs: dg.Definitions, name: str, instance: dg.DagsterInstance, config: Mapping[str, object]
-) -> dg.ExecuteInProcessResult:
+    defs: dg.Definitions,
+    name: str,
+    settings: Settings,
+    config: Mapping[str, object],
+    selection: Sequence[dg.AssetKey] | None = None,
+) -> _Found:
+    from pipelines.dagster_home import dagster_instance, end_dead_runs
+
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = defs.resolve_job_def(name)
-    with redirect_stdout(_DbtProgress()):
-        return job.execute_in_process(run_config={**quiet, **config}, instance=instance, raise_on_error=False)
+    with dagster_instance(settings) as instance, redirect_stdout(_DbtProgress()):
+        end_dead_runs(instance)
+        result = job.execute_in_process(
+            run_config={**quiet, **config}, instance=instance, raise_on_error=False, asset_selection=selection
+        )
+    return _found(result)
+
+
+def _found(result: dg.ExecuteInProcessResult) -> _Found:
+    import dagster as dg
+
+    found = _Found()
+    for check in result.get_asset_check_evaluations():
+        if not check.passed:
+            is_error = check.severity is dg.AssetCheckSeverity.ERROR
+            told = found.errors if is_error else found.warnings
+            told.append(f"{check.asset_key.to_user_string()}: {check.check_name}")
+    found.failures += _failures(result)
+    return found
 
 
 class _DbtProgress(io.TextIOBase):
@@ -146,48 +214,14 @@ class _DbtProgress(io.TextIOBase):
         return len(text)
 
 
-def _landing_config(defs: dg.Definitions, name: str, since: str | None) -> dict[str, object]:
-    if not since:
-        return {}
-    nodes = [node.name for node in defs.resolve_job_def(name).nodes if node.name.startswith("raw__")]
-    return {"ops": {node: {"config": {"since": since}} for node in nodes}}
-
-
-def _landed(result: dg.ExecuteInProcessResult) -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for event in result.get_asset_materialization_events():
-        materialization = event.step_materialization_data.materialization
-        numbers = {k: v.value for k, v in materialization.metadata.items() if isinstance(v, dg.IntMetadataValue)}
-        rows.append({"data set": materialization.asset_key.path[-1], **numbers})
-    return rows
-
-
-def _refused(result: dg.ExecuteInProcessResult) -> list[str]:
-    return [
-        str(e.metadata["refused"].value).removeprefix("- ")
-        for e in result.get_asset_check_evaluations()
-        if not e.passed and "refused" in e.metadata
-    ]
-
-
-def _failed_checks(result: dg.ExecuteInProcessResult) -> list[tuple[str, dg.AssetCheckSeverity]]:
-    return [
-        (f"{e.asset_key.to_user_string()}: {e.check_name}", e.severity)
-        for e in result.get_asset_check_evaluations()
-        if not e.passed
-    ]
-
-
-def _failures(result: dg.ExecuteInProcessResult, but: str = "") -> list[str]:
-    """What failed, step by step, without errors of the class `but`."""
+def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+    """What failed, step by step."""
     failures = []
     for event in result.all_events:
         if event.is_step_failure:
             error = event.step_failure_data.error
             while error is not None and error.cause is not None:
                 error = error.cause
-            if error is not None and error.cls_name == but:
-                continue
             text = error.message.strip() if error else "failed"
             failures.append(f"{event.step_key}: {text}")
     return failures

@@ -20,7 +20,7 @@ from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 
 import duckdb
 
-from pipelines.build import ensure_manifest
+from pipelines.build import ensure_manifest, models_hash
 from pipelines.services import Service, open_log
 from warehouse.errors import GridLakeError
 from warehouse.publish import current, serving_folder
@@ -99,16 +99,35 @@ def prepare_content(settings: Settings) -> bool:
         SupersetError: the environment is missing, or Superset refuses; then nothing has changed.
     """
     told = options(settings)
+    seen = _seen(settings)
     assets, access = _compile(settings)
     state = _digest([_SERVER / "access.py", _SERVER / "setup.py"], json.dumps([assets, access], sort_keys=True))
     state += _marked(told, "database")
-    if _is_marked(told, "content", state):
-        return False
-    log.info("Superset: dashboards and access rules")
-    _write_bundle(told.bundle_folder, assets, access)
-    _run_setup(settings, "content")
-    _mark(told, "content", state)
-    return True
+    is_new = not _is_marked(told, "content", state)
+    if is_new:
+        log.info("Superset: dashboards and access rules")
+        _write_bundle(told.bundle_folder, assets, access)
+        _run_setup(settings, "content")
+        _mark(told, "content", state)
+    _mark(told, "content-seen", seen)
+    return is_new
+
+
+def is_content_current(settings: Settings) -> bool:
+    """Whether dashboards and access rules were looked at since their files and what is published last changed.
+
+    True where Superset was never set up for this lake. It is cheap, where `prepare_content` compiles all of it.
+    """
+    return not is_prepared(settings) or _is_marked(options(settings), "content-seen", _seen(settings))
+
+
+def _seen(settings: Settings) -> str:
+    """A digest of all that dashboards and access rules are made from."""
+    folder = PROJECT_ROOT / "warehouse" / "superset"
+    files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yml", ".yaml", ".css", ".json"))
+    served = current(settings, SERVING_NAME)
+    told = [models_hash(), served.version if served else "", settings.city, _marked(options(settings), "database")]
+    return _digest(files, "\n".join(told))
 
 
 def accounts(settings: Settings, *requests: Mapping[str, object]) -> list[dict[str, Any]]:

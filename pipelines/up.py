@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from pipelines.build import ensure_manifest
-from pipelines.run import dagster_home, dagster_instance
+from pipelines.dagster_home import dagster_home, dagster_instance, end_dead_runs
 from pipelines.services import (
     Register,
     Service,
@@ -68,8 +68,9 @@ def up(settings: Settings, *, with_superset: bool = True) -> None:
             services.append(_superset(settings, stop))
         ensure_manifest(settings)
         # Dagster's own tables are made here: its pages and its daemon, started together, would both make them.
-        with dagster_instance(settings):
-            pass
+        with dagster_instance(settings) as instance:
+            for job in end_dead_runs(instance, is_nobody_else=True):
+                log.info("a run of %s had been killed; it is marked as failed", job)
         processes: dict[str, subprocess.Popen[bytes]] = {}
         for together in ([code_server], services):
             log.info("starting %s", ", ".join(service.name for service in together))

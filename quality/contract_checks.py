@@ -17,7 +17,7 @@ from catalog.contract import Contract, load_contracts
 from quality import told
 from quality.results import MAX_FAILED_KEYS, CheckResult, Kind, Severity, key_texts
 from quality.texts import CheckText
-from warehouse.identifiers import checked
+from warehouse.identifiers import checked, literal
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
 
@@ -71,12 +71,12 @@ def contract_checks(
     moment = now or datetime.now(UTC).replace(tzinfo=None)
     chosen = list(load_contracts(settings.city).values()) if contracts is None else list(contracts)
     reaches = _reaches(connection)
+    loads = _unseen_loads(connection)
     results: list[CheckResult] = []
     for contract in sorted(chosen, key=lambda c: c.name):
         results += _freshness(contract, reaches, moment)
         if contract.name in reaches:
-            loads = _unseen_loads(connection, contract.name)
-            results += _delivery_results(connection, contract, loads)
+            results += _delivery_results(connection, contract, loads[contract.name])
             results.append(_balance(connection, contract, reaches[contract.name].load_seq))
     return results
 
@@ -168,25 +168,25 @@ def _hours(span: timedelta) -> str:
     return f"{span.total_seconds() / 3600:.1f}"
 
 
-def _unseen_loads(connection: duckdb.DuckDBPyConnection, dataset: str) -> list[_Load]:
-    """The deliveries that no recorded result has seen, oldest first; else those of the newest landing."""
+def _unseen_loads(connection: duckdb.DuckDBPyConnection) -> dict[str, list[_Load]]:
+    """By data set the deliveries that no recorded result has seen, oldest first; else those of the newest landing."""
     rows = connection.execute(
         """
         WITH seen AS (
-            SELECT coalesce(max(data_position), 0) AS position FROM lake.ops.quality_result
-            WHERE kind = 'delivery' AND dataset = $dataset
-        ), newest AS (SELECT max(load_seq) AS position FROM lake.ops.load WHERE dataset = $dataset)
-        SELECT delivery_id, load_seq, read_count, accepted_count, quarantined_count, warning_counts,
+            SELECT dataset, max(data_position) AS position FROM lake.ops.quality_result
+            WHERE kind = 'delivery' GROUP BY dataset
+        ), newest AS (SELECT dataset, max(load_seq) AS position FROM lake.ops.load GROUP BY dataset)
+        SELECT dataset, delivery_id, load_seq, read_count, accepted_count, quarantined_count, warning_counts,
                unknown_columns
-        FROM lake.ops.load, seen, newest
-        WHERE dataset = $dataset AND load_seq >= least(seen.position + 1, newest.position)
-        ORDER BY load_seq, delivery_id""",
-        {"dataset": dataset},
+        FROM lake.ops.load JOIN newest USING (dataset) LEFT JOIN seen USING (dataset)
+        WHERE load_seq >= least(coalesce(seen.position, 0) + 1, newest.position)
+        ORDER BY load_seq, delivery_id"""
     ).fetchall()
-    return [
-        _Load(delivery_id, load_seq, read, accepted, refused, json.loads(warnings or "{}"), tuple(unknown or ()))
-        for delivery_id, load_seq, read, accepted, refused, warnings, unknown in rows
-    ]
+    found: dict[str, list[_Load]] = {}
+    for dataset, delivery_id, load_seq, read, accepted, refused, warnings, unknown in rows:
+        load = _Load(delivery_id, load_seq, read, accepted, refused, json.loads(warnings or "{}"), tuple(unknown or ()))
+        found.setdefault(dataset, []).append(load)
+    return found
 
 
 def _delivery_results(
@@ -347,8 +347,7 @@ def _balance(connection: duckdb.DuckDBPyConnection, contract: Contract, position
                          FROM lake.raw.{dataset} GROUP BY ALL) r ON r._delivery_id = l.delivery_id
               LEFT JOIN (SELECT _delivery_id, count(*) AS n FROM lake.quarantine.{dataset}
                          GROUP BY ALL) q ON q._delivery_id = l.delivery_id
-              WHERE l.dataset = ?)""",
-        [contract.name],
+              WHERE l.dataset = {literal(contract.name)})"""
     ).fetchall()
     return _result(
         contract,

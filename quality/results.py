@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from quality.texts import CheckText
+from warehouse.identifiers import literal
 from warehouse.lake import lake_exists, open_lake, transact
 from warehouse.layout import tables
 from warehouse.settings import Settings
@@ -138,15 +139,25 @@ def latest(settings: Settings) -> list[CheckResult]:
     if not lake_exists(settings):
         return []
     with open_lake(settings, read_only=True, spatial=False) as connection:
-        return sorted(_last(connection).values(), key=lambda result: result.check_id)
+        return latest_of(connection)
+
+
+def latest_of(connection: duckdb.DuckDBPyConnection, kind: Kind | None = None) -> list[CheckResult]:
+    """The newest result of every check (of one kind), ordered by check."""
+    found = (result for result in _last(connection).values() if kind in (None, result.kind))
+    return sorted(found, key=lambda result: result.check_id)
+
+
+def changed_since(results: Sequence[CheckResult], last: Iterable[CheckResult]) -> list[CheckResult]:
+    """Those results that `record` would write, because they differ from the last one of their check."""
+    return _changed(results, {result.check_id: result for result in last})
 
 
 def position(connection: duckdb.DuckDBPyConnection, dataset: str | None = None) -> int:
     """The number of the newest landing transaction (of one data set); 0 when nothing has landed."""
-    condition = "" if dataset is None else "WHERE dataset = ?"
-    ((number,),) = connection.execute(
-        f"SELECT coalesce(max(load_seq), 0) FROM lake.ops.load {condition}", [] if dataset is None else [dataset]
-    ).fetchall()
+    # Quoted, not bound: the first bound value in a process makes DuckDB import pandas, a second of CPU.
+    condition = "" if dataset is None else f"WHERE dataset = {literal(dataset)}"
+    ((number,),) = connection.execute(f"SELECT coalesce(max(load_seq), 0) FROM lake.ops.load {condition}").fetchall()
     return int(number)
 
 

@@ -75,6 +75,18 @@ def tables(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return set(rows)
 
 
+def is_empty(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
+    """Whether a table is not there or has no committed rows, asked of the catalogue: the table itself is not read."""
+    ((count,),) = connection.execute(
+        "SELECT count(*) FROM __ducklake_metadata_lake.ducklake_data_file AS f"
+        " JOIN __ducklake_metadata_lake.ducklake_table AS t USING (table_id)"
+        " JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id)"
+        " WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL AND s.end_snapshot IS NULL"
+        f" AND schema_name = {literal(schema)} AND table_name = {literal(table)}"
+    ).fetchall()
+    return int(count) == 0
+
+
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:
     """Create the schemas and `ops` tables that are not there in the database `lake`, empty."""
     for schema in SCHEMAS:

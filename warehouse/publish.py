@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -18,7 +19,7 @@ import duckdb
 
 from warehouse import partitions, parts
 from warehouse.assemble import LAKE_TABLE, PUBLICATION, Wanted, write_file
-from warehouse.changes import History, behind, fingerprint, latest_snapshot, relations
+from warehouse.changes import History, Name, Relation, behind, fingerprint, latest_snapshot, relations
 from warehouse.errors import LakeError
 from warehouse.identifiers import checked
 from warehouse.lake import open_lake, pin_snapshot, without_secrets
@@ -39,7 +40,7 @@ from warehouse.versions import (
     versions,
 )
 
-__all__ = ["DEFAULT_GRACE", "Partitioned", "Publication", "current", "publish", "serving_folder"]
+__all__ = ["DEFAULT_GRACE", "Partitioned", "Publication", "current", "is_current", "publish", "serving_folder"]
 
 DEFAULT_GRACE = timedelta(hours=1)
 
@@ -112,6 +113,68 @@ def _check(name: str, wanted: Wanted, count: int) -> None:
             raise LakeError("is no table or view of the lake", where=name, value=source, fix="write schema.table")
 
 
+@dataclass(frozen=True)
+class _Look:
+    """What a publish finds before it writes: the lake's snapshot, what is behind each table, and what of it changed.
+
+    `shape` and `shapes` are fingerprints of the file's and of the partitioned tables' definitions; `changed` tells the
+    days to be written of each partitioned table, None for all of them.
+    """
+
+    snapshot: int
+    found: Mapping[str, dict[Name, Relation]]
+    shape: str
+    shapes: Mapping[str, str]
+    changed: Mapping[str, partitions.Changed | None]
+    is_same: bool
+
+
+def is_current(
+    settings: Settings,
+    name: str,
+    tables: Mapping[str, str],
+    *,
+    partitioned: Sequence[Partitioned] = (),
+    views: Mapping[str, str] | None = None,
+) -> bool:
+    """Whether `publish` of the same would write nothing: what is served is whole and shows the tables as they are.
+
+    Raises:
+        LakeError: as `publish`.
+    """
+    wanted = Wanted(dict(tables), {of.table: of for of in partitioned}, dict(views or {}), parts_folder(settings, name))
+    served = current(settings, name)
+    before = contents([served.path])[served.path] if served else None
+    if served is None or before is None:
+        return False
+    with open_lake(settings, read_only=True, spatial=False) as connection:
+        try:
+            return _look(connection, wanted, served, before).is_same
+        except duckdb.Error as error:
+            raise LakeError("cannot be published: " + without_secrets(str(error), settings), where=name) from None
+
+
+def _look(
+    connection: duckdb.DuckDBPyConnection, wanted: Wanted, served: Publication | None, before: Contents | None
+) -> _Look:
+    snapshot = latest_snapshot(connection)
+    known = relations(connection, snapshot)
+    found = {table: behind(connection, [wanted.select(table)], known) for table in wanted.names()}
+    everything = {of: relation for each in found.values() for of, relation in each.items()}
+    shape = fingerprint([wanted, duckdb.__version__], everything.values())[:8]
+    shapes = {table: partitions.part_fingerprint(of, found[table]) for table, of in wanted.partitioned.items()}
+    changed: dict[str, partitions.Changed | None] = dict.fromkeys(shapes)
+    is_same = False
+    if served and before:
+        history = History(connection, served.snapshot, snapshot, before.snapshot_at)
+        for table, of in wanted.partitioned.items():
+            if before.partitioned.get(table) == shapes[table]:
+                changed[table] = partitions.changed(of, found[table], history, _parts(before, table), wanted.folder)
+        has_shape = shape == served.version.rpartition("-")[2][:8] and None not in changed.values()
+        is_same = has_shape and not history.is_touched(everything.values())
+    return _Look(snapshot, found, shape, shapes, changed, is_same)
+
+
 def _publish(
     connection: duckdb.DuckDBPyConnection,
     settings: Settings,
@@ -121,37 +184,26 @@ def _publish(
     told: Mapping[Path, Contents | None],
 ) -> tuple[Publication, Contents]:
     """The version to be served now, complete on disk, and what it is made of."""
-    snapshot = latest_snapshot(connection)
-    known = relations(connection, snapshot)
-    found = {table: behind(connection, [wanted.select(table)], known) for table in wanted.names()}
-    everything = {of: relation for each in found.values() for of, relation in each.items()}
-    shape = fingerprint([wanted, duckdb.__version__], everything.values())[:8]
-    shapes = {table: partitions.part_fingerprint(of, found[table]) for table, of in wanted.partitioned.items()}
     before = told.get(served.path) if served else None
-    changed: dict[str, partitions.Changed | None] = dict.fromkeys(shapes)
-    if served and before:
-        history = History(connection, served.snapshot, snapshot, before.snapshot_at)
-        for table, of in wanted.partitioned.items():
-            if before.partitioned.get(table) == shapes[table]:
-                changed[table] = partitions.changed(of, found[table], history, _parts(before, table), wanted.folder)
-        is_same = shape == served.version.rpartition("-")[2][:8] and None not in changed.values()
-        if is_same and not history.is_touched(everything.values()):
-            return served, before
+    look = _look(connection, wanted, served, before)
+    if served and before and look.is_same:
+        return served, before
     at = datetime.now(UTC).replace(microsecond=0)
-    version = f"{snapshot}-{at:{TIME}}-{shape}{secrets.token_hex(2)}"
-    new = Publication(name, version, serving_folder(settings) / f"{name}-{version}.duckdb", snapshot, at, is_new=True)
-    pin_snapshot(connection, settings, snapshot)
+    version = f"{look.snapshot}-{at:{TIME}}-{look.shape}{secrets.token_hex(2)}"
+    file = serving_folder(settings) / f"{name}-{version}.duckdb"
+    new = Publication(name, version, file, look.snapshot, at, is_new=True)
+    pin_snapshot(connection, settings, look.snapshot)
     connection.execute("SET preserve_insertion_order = false")
     made = {
         table: parts.write(
             connection,
-            partitions.plan(connection, of, changed[table], _parts(before, table)),
-            found[table],
+            partitions.plan(connection, of, look.changed[table], _parts(before, table)),
+            look.found[table],
             wanted.folder,
         )
         for table, of in wanted.partitioned.items()
     }
-    return new, write_file(connection, new, wanted, found, made, shapes, ZoneInfo(settings.timezone))
+    return new, write_file(connection, new, wanted, look.found, made, look.shapes, ZoneInfo(settings.timezone))
 
 
 def _parts(of: Contents | None, table: str) -> list[Part]:

@@ -42,6 +42,7 @@ class Settings(BaseSettings):
     timezone: str = Field(default="Asia/Shanghai", description="Time zone of the city, for example Asia/Shanghai.")
     memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
     port: int = Field(default=3000, ge=1024, le=65535, description="Port of Dagster's pages on this machine.")
+    dagster_days: int = Field(default=90, ge=1, le=3650, description="Days for which Dagster keeps finished runs.")
     superset_host: str = Field(default="127.0.0.1", description="Address on which Superset's pages are served.")
     superset_port: int = Field(default=8088, ge=1024, le=65535, description="Port of Superset's pages.")
     superset_workers: int = Field(default=2, ge=1, le=64, description="Processes that serve Superset's pages.")

@@ -11,6 +11,7 @@ import dagster as dg
 from catalog.contract import load_contracts
 from pipelines.resources import LakeResource
 from quality.contract_checks import contract_checks
+from quality.held_back import HOLDING_RULES
 from quality.results import CheckResult, latest, position, record
 from quality.suite_report import write_report
 from quality.suite_run import run_suites
@@ -18,10 +19,8 @@ from quality.suites import KEY_MODELS, Suite, suites_of
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
 
-# Counts that do not add up, or a delivery that is mostly bad, would make every later layer wrong.
-BLOCKING_RULES = ("balance", "quarantine_share")
 CONTRACT = "contract"
-BLOCKING = "contract_blocking"
+BUILDABLE = "can_be_built_on"
 SUITE = "great_expectations"
 
 
@@ -36,10 +35,9 @@ def _contract_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
         key = dg.AssetKey(["raw", name])
         specs.append(
             dg.AssetCheckSpec(
-                BLOCKING,
+                BUILDABLE,
                 asset=key,
-                blocking=True,
-                description="Accepted + quarantined = read; not too much is refused.",
+                description="Accepted + quarantined = read; not too much is refused. Else nothing is built on it.",
             )
         )
         specs.append(dg.AssetCheckSpec(CONTRACT, asset=key, description="Freshness, warnings and unknown columns."))
@@ -52,9 +50,9 @@ def _contract_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
         results = contract_checks(lake.settings, contracts)
         record(lake.settings, results)
         for key in sorted(wanted):
-            is_blocking = key.name == BLOCKING
+            is_blocking = key.name == BUILDABLE
             own = [
-                r for r in results if r.dataset == key.asset_key.path[-1] and (r.rule in BLOCKING_RULES) == is_blocking
+                r for r in results if r.dataset == key.asset_key.path[-1] and (r.rule in HOLDING_RULES) == is_blocking
             ]
             yield _as_check(key, own)
 
@@ -83,11 +81,6 @@ def _suite_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
     return check
 
 
-def blocking_failures(settings: Settings) -> list[CheckResult]:
-    """The newest results that hold back a build: what landed would make later layers wrong."""
-    return [r for r in latest(settings) if r.rule in BLOCKING_RULES and r.severity == "error" and not r.is_passed]
-
-
 def _still_true(settings: Settings, suites: Sequence[Suite]) -> list[CheckResult]:
     """The recorded results of raw suites over which nothing has landed since, so that an idle run costs nothing."""
     last = [r for r in latest(settings) if r.kind == "gx" and r.layer == "raw"]
@@ -107,7 +100,7 @@ def _as_check(key: dg.AssetCheckKey, results: Iterable[CheckResult]) -> dg.Asset
     has_error = any(r.severity == "error" for r in failed)
     metadata: dict[str, dg.MetadataValue] = {"rules": dg.MetadataValue.int(len(own))}
     if failed:
-        metadata["failed"] = dg.MetadataValue.md("\n".join(_line(r) for r in failed))
+        metadata = {"failed": dg.MetadataValue.md("\n".join(_line(r) for r in failed)), **metadata}
     return dg.AssetCheckResult(
         asset_key=key.asset_key,
         check_name=key.name,

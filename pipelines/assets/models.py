@@ -13,9 +13,12 @@ from pydantic import Field
 from pipelines.assets.raw import WRITER_POOL
 from pipelines.build import (
     DBT_PROJECT,
+    begin_build,
     current_state,
     dbt_environment,
     dbt_executable,
+    held_back,
+    left_out,
     prepare,
     record_build,
     target_path,
@@ -73,11 +76,16 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
         prepare(current)
         with open_lake(current, spatial=False) as connection:
             state = current_state(connection, current)
+            held = held_back(connection)
             is_whole = not context.is_subset
+        if held:
+            context.log.warning(f"left as it is, because it depends on data sets that are held back: {', '.join(held)}")
+        if is_whole:
+            begin_build(current)
         os.environ.update(dbt_environment(current))  # dagster-dbt hands dbt this process's environment
         with writer_turn(current):
             # Unit tests tell of the models' text, not of the data: they belong to `make test`.
-            arguments = ["build", "--exclude-resource-type", "unit_test"]
+            arguments = ["build", "--exclude-resource-type", "unit_test", *left_out(held)]
             arguments += ["--full-refresh"] if config.full_refresh else []
             invocation = dbt.cli(arguments, context=context, target_path=target_path(current), raise_on_error=False)
             yield from invocation.stream()

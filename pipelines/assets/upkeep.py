@@ -3,6 +3,7 @@
 import dagster as dg
 
 from pipelines.assets.raw import WRITER_POOL
+from pipelines.dagster_home import prune
 from pipelines.resources import LakeResource
 from warehouse.maintenance import maintain
 
@@ -12,6 +13,8 @@ def maintain_lake(context: dg.OpExecutionContext, lake: LakeResource) -> None:
     """Run the lake's maintenance and log what it did."""
     report = maintain(lake.settings)
     context.log.info(str(report))
+    pruned = prune(context.instance, lake.settings.dagster_days)
+    context.log.info(f"old runs forgotten: {pruned}")
 
 
 @dg.job(description="Upkeep of the lake: merge small files, expire old snapshots, remove files nobody needs.")

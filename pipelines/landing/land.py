@@ -54,18 +54,26 @@ def land(
     progress: Progress = log.info,
     since: str | None = None,
     pause: Callable[[float], None] = time.sleep,
+    connection: duckdb.DuckDBPyConnection | None = None,
 ) -> LandingResult:
     """Fetch, check and write what is new of one data set.
 
     Every batch is a transaction of its own: a kill loses only the batch that was under way, and the next
     run takes up from there. `since` pulls again from that cursor value instead of from the watermark; `pause`
-    waits that many seconds between attempts.
+    waits that many seconds between attempts. `connection` is an open session of the lake with spatial functions;
+    without it one is opened.
 
     Raises:
         SourceError: the source system cannot be reached or answers what cannot be understood, or its file names
             a field that the contract does not have.
         LakeError: the lake cannot be written.
     """
+    if connection is None:
+        needs_spatial = any(f.is_geometry for f in contract.fields)
+        with open_lake(settings, spatial=needs_spatial) as opened:
+            return land(
+                settings, system, dataset, contract, progress=progress, since=since, pause=pause, connection=opened
+            )
     for entry in system.datasets:
         if entry.dataset == dataset:
             _refuse_unknown_fields(system, entry, contract)
@@ -73,17 +81,15 @@ def land(
     _sweep(spool.parent)
     counts = Counts()
     refusals: list[Refusal] = []
-    needs_spatial = any(f.is_geometry for f in contract.fields)
-    with open_lake(settings, spatial=needs_spatial) as connection:
-        try:
-            for entry in (e for e in system.datasets if e.dataset == dataset):
-                pieces = _fetch(connection, settings, system, entry, contract, spool, since, pause)
-                for counted in _land_all(connection, settings, system, entry, contract, pieces, refusals):
-                    counts += counted
-                    progress(f"{dataset}: {counts.read_count:,} rows read, {counts.quarantined_count:,} quarantined")
-            standing = _settle(connection, settings, system, dataset, refusals)
-        finally:
-            shutil.rmtree(spool, ignore_errors=True)
+    try:
+        for entry in (e for e in system.datasets if e.dataset == dataset):
+            pieces = _fetch(connection, settings, system, entry, contract, spool, since, pause)
+            for counted in _land_all(connection, settings, system, entry, contract, pieces, refusals):
+                counts += counted
+                progress(f"{dataset}: {counts.read_count:,} rows read, {counts.quarantined_count:,} quarantined")
+        standing = _settle(connection, settings, system, dataset, refusals)
+    finally:
+        shutil.rmtree(spool, ignore_errors=True)
     for refusal in standing:
         log.error("%s refused: %s: %s", refusal.dataset, refusal.uri, refusal.problem)
     return LandingResult(system.system, dataset, counts, tuple(standing))

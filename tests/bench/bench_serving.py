@@ -39,7 +39,7 @@ import serving_city  # noqa: E402
 from conftest import free_port  # noqa: E402
 from superset_client import RunningCity, Superset  # noqa: E402
 
-from pipelines.assets import share  # noqa: E402
+from pipelines import serving_tables as share  # noqa: E402
 from pipelines.services import Register, running, wait_until_ready  # noqa: E402
 from pipelines.superset import prepare_content, prepare_database, service  # noqa: E402
 from warehouse.publish import Publication, current, publish  # noqa: E402
