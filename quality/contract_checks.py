@@ -15,7 +15,11 @@ import duckdb
 
 from catalog.contract import Contract, load_contracts
 from quality import told
-from quality.results import MAX_FAILED_KEYS, CheckResult, Kind, Severity, key_texts
+from quality.balance import balance
+from quality.delivery_checks import last_runs, newest_times, refused_whole, share_refused, silence
+from quality.raw_result import raw_result, share_text
+from quality.refusals import open_refusals
+from quality.results import MAX_FAILED_KEYS, CheckResult, Severity, key_texts
 from quality.texts import CheckText
 from warehouse.identifiers import checked, literal
 from warehouse.lake import open_lake
@@ -71,43 +75,22 @@ def contract_checks(
     moment = now or datetime.now(UTC).replace(tzinfo=None)
     chosen = list(load_contracts(settings.city).values()) if contracts is None else list(contracts)
     reaches = _reaches(connection)
-    loads = _unseen_loads(connection)
+    loads, runs = _unseen_loads(connection), last_runs(connection)
+    refusals = open_refusals(connection)
+    # The city's newest data may be those of a data set that is not checked now.
+    everything = {c.name: c for c in [*load_contracts(settings.city).values(), *chosen]}
+    newest = newest_times(connection, everything.values())
     results: list[CheckResult] = []
     for contract in sorted(chosen, key=lambda c: c.name):
+        position = reaches[contract.name].load_seq if contract.name in reaches else 0
         results += _freshness(contract, reaches, moment)
+        results.append(refused_whole(contract, refusals, position))
         if contract.name in reaches:
             results += _delivery_results(connection, contract, loads[contract.name])
-            results.append(_balance(connection, contract, reaches[contract.name].load_seq))
+            results.append(share_refused(contract, runs[contract.name], position))
+            results += silence(contract, newest, position)
+            results.append(balance(connection, contract, position))
     return results
-
-
-def _result(
-    contract: Contract,
-    rule: str,
-    *,
-    kind: Kind = "contract",
-    severity: Severity,
-    checked_count: int | None,
-    failed_count: int,
-    text: CheckText,
-    position: int,
-    failed_keys: tuple[str, ...] = (),
-    is_passed: bool | None = None,
-) -> CheckResult:
-    return CheckResult(
-        check_id=f"{kind}.raw.{contract.name}.{rule}",
-        kind=kind,
-        layer="raw",
-        dataset=contract.name,
-        rule=rule,
-        severity=severity,
-        is_passed=failed_count == 0 if is_passed is None else is_passed,
-        checked_count=checked_count,
-        failed_count=failed_count,
-        failed_keys=failed_keys,
-        text=text,
-        data_position=position,
-    )
 
 
 def _reaches(connection: duckdb.DuckDBPyConnection) -> dict[str, _Reach]:
@@ -125,7 +108,7 @@ def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) ->
     reach = reaches.get(contract.name)
     if reach is None:
         return [
-            _result(
+            raw_result(
                 contract,
                 "freshness:clock",
                 severity="warning",
@@ -151,7 +134,7 @@ def _freshness(contract: Contract, reaches: dict[str, _Reach], now: datetime) ->
     for rule, severity, since, until, code in comparisons:
         late = until - since > allowed
         results.append(
-            _result(
+            raw_result(
                 contract,
                 rule,
                 severity=severity,
@@ -209,17 +192,26 @@ def _delivery_results(
 def _broken_rules(
     connection: duckdb.DuckDBPyConnection, dataset: str, positions: list[int]
 ) -> dict[str, dict[int, tuple[int, tuple[str, ...]]]]:
-    """Rows refused by rule and landing, with the places of the first of them; every rule ever broken is a key."""
+    """Rows refused by rule and landing, with the places of the first of them; every rule ever broken is a key.
+
+    Only the quarantine of these landings is read; which rules were broken before stands in the recorded results.
+    """
+    if not positions:
+        return {}
+    recorded = connection.execute(
+        "SELECT DISTINCT rule FROM lake.ops.quality_result WHERE kind = 'contract' AND layer = 'raw'"
+        f" AND dataset = {literal(dataset)} AND text_code = 'refused_by_rule' ORDER BY rule"
+    ).fetchall()
     rows = connection.execute(
         f"""
         SELECT rule, _load_seq, count(*),
                list({{'delivery': _delivery_id, 'row': _source_row}} ORDER BY _delivery_id, _source_row)
                    [1:{MAX_FAILED_KEYS}]
         FROM (SELECT unnest(broken_rules) AS rule, _load_seq, _delivery_id, _source_row
-              FROM lake.quarantine.{checked(dataset)})
+              FROM lake.quarantine.{checked(dataset)} WHERE _load_seq >= {min(positions):d})
         GROUP BY ALL ORDER BY rule, _load_seq"""
     ).fetchall()
-    found: dict[str, dict[int, tuple[int, tuple[str, ...]]]] = {}
+    found: dict[str, dict[int, tuple[int, tuple[str, ...]]]] = {rule: {} for (rule,) in recorded}
     for rule, load_seq, count, places in rows:
         by_landing = found.setdefault(rule, {})
         if load_seq in positions:
@@ -235,42 +227,29 @@ def _quarantine(
 ) -> list[CheckResult]:
     read = sum(load.read_count for load in group)
     refused = sum(load.quarantined_count for load in group)
-    allowed = contract.quarantine_share_allowed
-    bad = [load for load in group if load.quarantined_count > allowed * load.read_count]
     results = [
-        _result(
+        raw_result(
             contract,
             "quarantine",
             kind="delivery",
             severity="warning",
             checked_count=read,
             failed_count=refused,
-            text=CheckText.of("refused", *_share(refused, read), len(group)),
+            text=CheckText.of("refused", *share_text(refused, read), len(group)),
             position=load_seq,
             failed_keys=tuple(f"delivery={load.delivery_id}" for load in group if load.quarantined_count),
-        ),
-        _result(
-            contract,
-            "quarantine_share",
-            kind="delivery",
-            severity="error",
-            checked_count=len(group),
-            failed_count=len(bad),
-            text=CheckText.of("refused_too_many", len(bad), len(group), f"{allowed:.0%}"),
-            position=load_seq,
-            failed_keys=tuple(f"delivery={load.delivery_id}" for load in bad),
         ),
     ]
     for rule, by_landing in broken.items():
         count, places = by_landing.get(load_seq, (0, ()))
         results.append(
-            _result(
+            raw_result(
                 contract,
                 rule,
                 severity="warning",  # the rows are in quarantine, so the tables are not wrong
                 checked_count=read,
                 failed_count=count,
-                text=CheckText.of("refused_by_rule", *_share(count, read)),
+                text=CheckText.of("refused_by_rule", *share_text(count, read)),
                 position=load_seq,
                 failed_keys=places,
             )
@@ -298,13 +277,13 @@ def _warnings(
     for name in names:
         count = sum(load.warnings.get(name, 0) for load in group)
         results.append(
-            _result(
+            raw_result(
                 contract,
                 name,
                 severity="warning",
                 checked_count=read,
                 failed_count=count,
-                text=told.text(name, count) or CheckText.of("kept_with_warning", *_share(count, read)),
+                text=told.text(name, count) or CheckText.of("kept_with_warning", *share_text(count, read)),
                 position=load_seq,
                 failed_keys=tuple(f"delivery={load.delivery_id}" for load in group if load.warnings.get(name)),
             )
@@ -315,7 +294,7 @@ def _warnings(
 def _columns(contract: Contract, load_seq: int, group: Sequence[_Load]) -> CheckResult:
     names = sorted({name for load in group for name in load.unknown_columns})
     failed = sum(1 for load in group if load.unknown_columns)
-    return _result(
+    return raw_result(
         contract,
         "unknown_columns",
         kind="delivery",
@@ -326,42 +305,3 @@ def _columns(contract: Contract, load_seq: int, group: Sequence[_Load]) -> Check
         position=load_seq,
         failed_keys=tuple(f"column={name}" for name in names[:MAX_FAILED_KEYS]),
     )
-
-
-def _balance(connection: duckdb.DuckDBPyConnection, contract: Contract, position: int) -> CheckResult:
-    """No delivery may lose or double a row: counts agree with each other and with the tables. Counts deliveries."""
-    dataset = checked(contract.name)
-    # Unknown counts are wrong counts, hence IS DISTINCT FROM.
-    ((count, failed, wrong),) = connection.execute(
-        f"""
-        SELECT count(*), count(*) FILTER (is_wrong), coalesce(list(delivery_id ORDER BY delivery_id)
-               FILTER (is_wrong), [])[1:{MAX_FAILED_KEYS}]
-        FROM (SELECT delivery_id, read_count IS DISTINCT FROM accepted_count + quarantined_count
-                     OR fetched_count IS DISTINCT FROM read_count + repeated_count
-                     OR accepted_count IS DISTINCT FROM coalesce(r.n, 0)
-                     OR quarantined_count IS DISTINCT FROM coalesce(q.n, 0)
-                     OR deleted_count IS DISTINCT FROM coalesce(r.gone, 0) AS is_wrong
-              FROM lake.ops.load l
-              LEFT JOIN (SELECT _delivery_id, count(*) FILTER (NOT _is_deleted) AS n,
-                                count(*) FILTER (_is_deleted) AS gone
-                         FROM lake.raw.{dataset} GROUP BY ALL) r ON r._delivery_id = l.delivery_id
-              LEFT JOIN (SELECT _delivery_id, count(*) AS n FROM lake.quarantine.{dataset}
-                         GROUP BY ALL) q ON q._delivery_id = l.delivery_id
-              WHERE l.dataset = {literal(contract.name)})"""
-    ).fetchall()
-    return _result(
-        contract,
-        "balance",
-        kind="delivery",
-        severity="error",
-        checked_count=count,
-        failed_count=failed,
-        text=CheckText.of("unbalanced", failed) if failed else CheckText.of("balanced"),
-        position=position,
-        failed_keys=tuple(f"delivery={delivery}" for delivery in wrong),
-    )
-
-
-def _share(part: int, whole: int) -> tuple[int, int, str]:
-    """Part, whole and the part in percent, for a text."""
-    return part, whole, f"{part / whole:.2%}" if whole else "0%"

@@ -17,7 +17,7 @@ import duckdb
 from warehouse.errors import GridLakeError
 from warehouse.identifiers import literal
 from warehouse.lake import open_lake, transact
-from warehouse.layout import is_empty
+from warehouse.layout import row_count
 from warehouse.settings import Settings
 
 _OPEN = "closed_at IS NULL"
@@ -145,7 +145,7 @@ def _close(lake: duckdb.DuckDBPyConnection, ids: Sequence[str], outcome: str, re
 
 
 def _kept(connection: duckdb.DuckDBPyConnection, condition: str) -> list[KeptRefusal]:
-    if is_empty(connection, "ops", "refusal"):
+    if not row_count(connection, "ops", "refusal"):
         return []
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM lake.ops.refusal WHERE {condition} ORDER BY dataset, uri, first_seq"

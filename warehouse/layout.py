@@ -75,16 +75,19 @@ def tables(connection: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     return set(rows)
 
 
-def is_empty(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
-    """Whether a table is not there or has no committed rows, asked of the catalogue: the table itself is not read."""
+def row_count(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> int:
+    """The committed rows of a table, asked of the catalogue: the table itself is not read. 0 where there is none."""
     ((count,),) = connection.execute(
-        "SELECT count(*) FROM __ducklake_metadata_lake.ducklake_data_file AS f"
+        "SELECT coalesce(sum(f.record_count - coalesce(d.delete_count, 0)), 0)"
+        " FROM __ducklake_metadata_lake.ducklake_data_file AS f"
         " JOIN __ducklake_metadata_lake.ducklake_table AS t USING (table_id)"
         " JOIN __ducklake_metadata_lake.ducklake_schema AS s USING (schema_id)"
+        " LEFT JOIN __ducklake_metadata_lake.ducklake_delete_file AS d"
+        "   ON d.data_file_id = f.data_file_id AND d.end_snapshot IS NULL"
         " WHERE f.end_snapshot IS NULL AND t.end_snapshot IS NULL AND s.end_snapshot IS NULL"
         f" AND schema_name = {literal(schema)} AND table_name = {literal(table)}"
     ).fetchall()
-    return int(count) == 0
+    return int(count)
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection) -> None:

@@ -133,7 +133,7 @@ def test_a_bad_delivery_holds_the_build_back_and_says_why(
     result = runner.invoke(app, ["run", "--source", "dc_permit", "--no-build"])
     assert result.exit_code == 1
     assert (
-        "held back: what depends on raw.dc_street_vendor: 1 of 1 deliveries lost more than 5% of their rows"
+        "held back: what depends on raw.dc_street_vendor: permits/2016-08-16/street-vendors.geojson: 20 / 20 rows"
         in result.stderr
     )
     assert "core and indicator were left as they are" in result.stdout

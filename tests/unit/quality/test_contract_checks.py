@@ -9,6 +9,7 @@ import pytest
 
 from catalog.contract import Contract
 from quality.contract_checks import contract_checks
+from quality.refusals import Refused, settle
 from quality.results import CheckResult, record
 from tests.unit.catalog.samples import contract as make_contract
 from tests.unit.quality.lakes import LANDED, Lake, Row, opened
@@ -46,6 +47,8 @@ def test_a_clean_delivery_passes_every_check(lake: Lake, contract: Contract) -> 
     assert set(found) == {
         "freshness:clock",
         "freshness:horizon",
+        "freshness:data",
+        "refused_whole",
         "quarantine",
         "quarantine_share",
         "rule:in_the_city",
@@ -67,8 +70,7 @@ def test_refused_rows_are_told_by_rule_with_their_place_and_nothing_of_their_con
     assert found["pattern:phone"].failed_count == 1
     assert not found["quarantine"].is_passed
     assert found["quarantine"].severity == "warning"
-    share = found["quarantine_share"]
-    assert (share.is_passed, share.severity, share.failed_keys) == (False, "error", (f"delivery={delivery}",))
+    assert found["quarantine_share"].is_passed, "of ten rows no share is judged"
 
 
 def test_a_rule_that_is_no_longer_broken_passes_with_the_next_delivery(lake: Lake, contract: Contract) -> None:
@@ -142,5 +144,72 @@ def test_a_data_set_that_stays_behind_the_others_is_an_error(lake: Lake, contrac
 
 
 def test_a_data_set_that_never_came_is_late(lake: Lake, contract: Contract) -> None:
-    (only,) = results(lake, contract).values()
+    (only,) = [result for rule, result in results(lake, contract).items() if rule != "refused_whole"]
     assert (only.rule, only.is_passed, only.severity) == ("freshness:clock", False, "warning")
+
+
+MANY: list[Row] = [(f"M{n:04}", None, 1, "2026-02-01", None) for n in range(50)]
+BAD = [["type:urgency"]]
+
+
+def shares(lake: Lake, contract: Contract) -> CheckResult:
+    return results(lake, contract)["quarantine_share"]
+
+
+def test_the_share_is_that_of_all_that_a_run_landed(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", MANY, seq=1)
+    lake.land("hotline_case", [], BAD * 2, seq=2)  # alone it would be wholly bad
+    share = shares(lake, contract)
+    assert (share.is_passed, share.checked_count, share.data_position) == (True, 52, 2)
+    record(lake.settings, checks(lake, contract), connection=lake.session)
+    worst = lake.land("hotline_case", MANY, BAD * 5, seq=3)
+    lake.land("hotline_case", MANY[:1], seq=4)
+    share = shares(lake, contract)
+    assert (share.is_passed, share.severity, share.checked_count, share.failed_count) == (False, "error", 56, 5)
+    assert share.failed_keys == (f"delivery={worst}",)
+    assert worst in share.message
+    record(lake.settings, checks(lake, contract), connection=lake.session)
+    assert not shares(lake, contract).is_passed, "the same run is judged again, not its last delivery"
+
+
+def test_the_share_is_judged_again_when_the_contract_allows_more(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", MANY, BAD * 5)
+    record(lake.settings, checks(lake, contract), connection=lake.session)
+    assert not shares(lake, contract).is_passed
+    assert shares(lake, replace(contract, quarantine_share_allowed=0.2)).is_passed
+
+
+def test_a_delivery_that_was_refused_whole_fails_the_check_until_it_is_mended(lake: Lake, contract: Contract) -> None:
+    refused = Refused("hotline_case", "2026-04.csv", "hash", "the file is cut off. Fix: deliver it again")
+
+    def found(*these: Refused) -> None:
+        settle(lake.session, lake.settings, "office", "hotline_case", these, lambda uri: True)
+
+    found(refused)
+    told = results(lake, contract)["refused_whole"]
+    assert (told.is_passed, told.severity) == (False, "error")
+    assert told.message.startswith("2026-04.csv was refused whole: the file is cut off")
+    lake.land("hotline_case", MANY)
+    assert not results(lake, contract)["refused_whole"].is_passed
+    found()
+    assert results(lake, contract)["refused_whole"].is_passed
+
+
+def test_only_what_is_new_is_counted_unless_the_totals_differ(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", MANY, BAD, seq=1)
+    record(lake.settings, checks(lake, contract), connection=lake.session)
+    second = lake.land("hotline_case", GOOD, seq=2, miscounted=1)
+    balance = results(lake, contract)["balance"]
+    assert (balance.failed_keys, balance.checked_count) == ((f"delivery={second}",), 2)
+    lake.write("DELETE FROM lake.quarantine.hotline_case")
+    assert "delivery=hotline_case-1" in results(lake, contract)["balance"].failed_keys
+
+
+def test_a_source_that_lands_in_time_but_tells_nothing_new_is_silent(lake: Lake, contract: Contract) -> None:
+    other = replace(contract, name="patrol_case")
+    lake.make_tables(other)
+    lake.land("hotline_case", [("A1", None, 1, "2026-01-01", None)], seq=1)
+    lake.land("patrol_case", [("B1", None, 1, "2026-02-27", None), ("B2", None, 1, "2062-01-01", None)], seq=2)
+    found = contract_checks(lake.settings, [contract, other], connection=lake.session, now=NOW)
+    silent = {r.dataset: (r.is_passed, r.severity) for r in found if r.rule == "freshness:data"}
+    assert silent == {"hotline_case": (False, "warning"), "patrol_case": (True, "warning")}

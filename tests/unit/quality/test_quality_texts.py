@@ -19,6 +19,8 @@ DBT = PROJECT_ROOT / "dbt"
 OWN_RULES = {
     "freshness:clock",
     "freshness:horizon",
+    "freshness:data",
+    "refused_whole",
     "quarantine",
     "quarantine_share",
     "unknown_columns",
