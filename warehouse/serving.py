@@ -10,6 +10,7 @@ import json
 import re
 import secrets
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -80,8 +81,8 @@ def open_version(path: Path, *, threads: int, memory: str, spill: Path | None = 
     return connection
 
 
-def refuse_unless_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Let one SELECT over tables pass; nothing is run.
+def refuse_unless_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
+    """Let one SELECT over tables pass, and give its syntax tree; nothing is run.
 
     Args:
         connection: of `open_version`; its results are left alone.
@@ -99,7 +100,7 @@ def refuse_unless_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> No
     # Quoted, not bound: the first bound value in a process makes DuckDB import pandas.
     asked = f"SELECT json_serialize_sql({literal(statements[0].query)})"
     ((text,),) = connection.cursor().execute(asked).fetchall()
-    tree = json.loads(text)
+    tree: dict[str, Any] = json.loads(text)
     if tree["error"]:
         raise duckdb.PermissionException("only SELECT is allowed here")
     for node in nodes(tree):
@@ -112,3 +113,4 @@ def refuse_unless_reading(connection: duckdb.DuckDBPyConnection, sql: str) -> No
             raise duckdb.PermissionException(f"the function {node['function_name']} is not allowed here")
         elif kind == "BASE_TABLE" and not _TABLE.fullmatch(str(node.get("table_name"))):
             raise duckdb.PermissionException(f"{node.get('table_name')} is not a table")
+    return tree

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
-from typing import Any
 
 from flask import Flask, Response, g, has_request_context, jsonify, request
 
 from warehouse.superset.server.options import Options
+from warehouse.superset.server.requests import CHART_DATA, LAYERS, body
 from warehouse.superset.server.versions import (
     HEADER,
     Pages,
@@ -21,9 +20,6 @@ from warehouse.superset.server.versions import (
 )
 
 _CHARTS = re.compile(r"/api/v1/dashboard/[^/]+/charts/?")
-# Layers of a map come by Superset's older address.
-_LAYERS = "/superset/explore_json/"
-_CHART_DATA = re.compile(rf"/api/v1/chart/(?:data|\d+/data/?)|{_LAYERS}")
 _COLOURS = re.compile(r"/api/v1/dashboard/(?P<id>\d+)/colors/?")
 
 _options = Options.from_environment()
@@ -40,10 +36,10 @@ def version_of_request() -> str:
     if not has_request_context():
         return pages.newest()
     if "gridlake_version" not in g:
-        body = _body()
+        sent = body()
         is_forced = request.args.get("force") == "true"
-        asked = {**body, "force": True} if is_forced and isinstance(body, dict) else body
-        g.gridlake_version = pages.version(token_of(body), refreshed=refreshed_chart(asked))
+        asked = {**sent, "force": True} if is_forced and isinstance(sent, dict) else sent
+        g.gridlake_version = pages.version(token_of(sent), refreshed=refreshed_chart(asked))
     return str(g.gridlake_version)
 
 
@@ -54,13 +50,24 @@ def path_of_request() -> Path:
 
 def install(app: Flask) -> None:
     """Add the hooks (Superset's FLASK_APP_MUTATOR)."""
-    from warehouse.superset.server import drill, extent, language, quiet
+    from warehouse.superset.server import (
+        answers,
+        drill,
+        extent,
+        language,
+        quiet,
+        reading,
+        requests,
+    )
     from warehouse.superset.server.embedded import blueprint
 
     quiet.install(app)
     language.install(app)
     drill.install(app)
     extent.install()
+    answers.install()
+    reading.install(app)
+    requests.install(app)
     app.before_request(_recognise_bearer)
     app.before_request(_refuse_charts_without_data)
     app.before_request(_keep_colours)
@@ -80,19 +87,8 @@ def _recognise_bearer() -> None:
         verify_jwt_in_request()
 
 
-def _body() -> Any:
-    """What a chart's request asks for: JSON in the body, in a form's field (exports) or in the address."""
-    if request.is_json:
-        return request.get_json(silent=True)
-    text = request.form.get("form_data") or request.args.get("form_data")
-    try:
-        return json.loads(text) if text else None
-    except ValueError:
-        return None
-
-
 def _refuse_charts_without_data() -> tuple[Response, int] | None:
-    if not _CHART_DATA.fullmatch(request.path):
+    if not CHART_DATA.fullmatch(request.path):
         return None
     try:
         version_of_request()
@@ -125,6 +121,6 @@ def _mark(response: Response) -> Response:
         except FileNotFoundError:
             return response
         response.set_data(with_token(response.get_data(as_text=True), str(token)))
-    elif response.status_code == 200 and request.path == _LAYERS and (token := token_of(_body())):
+    elif response.status_code == 200 and request.path == LAYERS and (token := token_of(body())):
         response.set_data(layers_with_token(response.get_data(as_text=True), token))
     return response

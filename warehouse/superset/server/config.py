@@ -147,11 +147,13 @@ def DB_CONNECTION_MUTATOR(*arguments: Any) -> tuple[Any, dict[str, Any]]:  # noq
     """Superset calls this for each connection; the parts are made at the first one."""
     global _mutate
     if _mutate is None:
+        from warehouse.superset.server import reading
         from warehouse.superset.server.app import path_of_request
 
         spill = Path(_options.home / "spill")
         spill.mkdir(exist_ok=True, mode=0o700)
-        _mutate = mutator(Instances(threads=_options.threads, memory=_options.memory, spill=spill), path_of_request)
+        limits: dict[str, Any] = {"threads": _options.threads, "memory": _options.memory, "spill": spill}
+        _mutate = mutator(Instances(**limits, reading=reading.current), path_of_request)
     return _mutate(*arguments)
 
 

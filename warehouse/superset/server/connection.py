@@ -14,6 +14,7 @@ import duckdb
 from duckdb_engine import ConnectionWrapper, CursorWrapper
 
 from warehouse.serving import open_version, refuse_unless_reading
+from warehouse.superset.server.gate import Reading, refuse_beyond
 
 URI_NAME = "gridlake-serving"
 # These tell where things lie on this machine, which is nobody's business; SQL Lab gives them as a reason too. What
@@ -35,10 +36,10 @@ class SelectOnlyCursor(CursorWrapper):
         """Run one SELECT.
 
         Raises:
-            duckdb.PermissionException: the statement is something else, or reaches beyond the published tables.
+            duckdb.PermissionException: the statement is something else, or reaches beyond what this query may read.
         """
         if statement.strip().lower() not in _ENGINE_WORDS:
-            refuse_unless_reading(self.connection.wrapped, statement)
+            refuse_beyond(self.connection.reading(), refuse_unless_reading(self.connection.wrapped, statement))
             for part in self.connection.wrapped.extract_statements(statement):
                 if found := _TELLING.search(part.query):
                     raise duckdb.PermissionException(f"{found[0].rstrip('( ')} is not allowed here")
@@ -56,10 +57,11 @@ class SelectOnlyCursor(CursorWrapper):
 class SelectOnlyConnection(ConnectionWrapper):
     """A connection whose cursors are all SelectOnlyCursor."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Wrap the connection."""
+    def __init__(self, connection: duckdb.DuckDBPyConnection, reading: Callable[[], Reading]) -> None:
+        """Wrap the connection; `reading` gives what a query of this moment may read."""
         super().__init__(connection)
         self.wrapped = connection
+        self.reading = reading
 
     def cursor(self) -> SelectOnlyCursor:
         """A cursor that reads."""
@@ -75,9 +77,12 @@ class _Instance:
 class Instances:
     """The DuckDB instances of this process, one for each version that is being read."""
 
-    def __init__(self, *, threads: int, memory: str, spill: Path) -> None:
-        """Each instance may use `threads` and `memory`, and writes large sorts to `spill`."""
-        self._threads, self._memory, self._spill = threads, memory, spill
+    def __init__(self, *, threads: int, memory: str, spill: Path, reading: Callable[[], Reading]) -> None:
+        """Each instance may use `threads` and `memory`, and writes large sorts to `spill`.
+
+        `reading` gives what a query of this moment may read.
+        """
+        self._threads, self._memory, self._spill, self._reading = threads, memory, spill, reading
         self._lock = threading.Lock()
         self._open: dict[Path, _Instance] = {}
 
@@ -93,7 +98,7 @@ class Instances:
             if found is None:
                 found = self._open[path] = _Instance(self._open_version(path), now)
             found.used_at = now
-            return SelectOnlyConnection(found.root.cursor())
+            return SelectOnlyConnection(found.root.cursor(), self._reading)
 
     def _open_version(self, path: Path) -> duckdb.DuckDBPyConnection:
         return open_version(path, threads=self._threads, memory=self._memory, spill=self._spill)

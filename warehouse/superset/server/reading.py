@@ -1,0 +1,132 @@
+"""Which data set the query that runs now is about, and the check of each expression that Superset takes.
+
+What a query may read is judged in `gate`, by what is noted here for the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from flask import Flask, g, has_app_context, has_request_context, request
+
+from warehouse.expressions import ExpressionRefused, refuse_unless_expression
+from warehouse.superset.server.gate import CATALOGUE_ONLY, EVERYTHING_PUBLISHED, Reading, tables_of
+
+_SQL_LAB = "/api/v1/sqllab/"
+_KEY = "gridlake_reading"
+
+
+def current() -> Reading:
+    """What the query of this request may read."""
+    # Kept in Flask's `g`, not in a context variable: an answer that is sent while it is computed (a large CSV file)
+    # takes `g` along, and nothing else.
+    if has_app_context() and _KEY in g:
+        noted: Reading = g.get(_KEY)
+        return noted
+    # SQL Lab runs its statements within an application context of their own, which begins empty.
+    return EVERYTHING_PUBLISHED if _is_sql_lab() else CATALOGUE_ONLY
+
+
+def install(app: Flask) -> None:
+    """Note what each query may read, and check expressions wherever Superset takes one."""
+    app.before_request(_sql_lab)
+    _note_data_sets()
+    _check_expressions()
+
+
+def _sql_lab() -> None:
+    if _is_sql_lab():
+        setattr(g, _KEY, EVERYTHING_PUBLISHED)
+
+
+def _is_sql_lab() -> bool:
+    return has_request_context() and request.path.startswith(_SQL_LAB)
+
+
+def _note_data_sets() -> None:
+    """Whoever begins a query over a data set may from then on read that one."""
+    from superset.connectors.sqla.models import SqlaTable
+    from superset.models.sql_lab import Query
+
+    # Every way to ask a data set (chart, samples, values of a column, check of an expression) begins with its FROM.
+    whole_from, query_from, rules = (
+        SqlaTable.get_from_clause,
+        Query.get_from_clause,
+        SqlaTable.get_sqla_row_level_filters,
+    )
+
+    def from_data_set(dataset: Any, *arguments: Any, **named: Any) -> Any:
+        setattr(g, _KEY, _of(dataset))
+        return whole_from(dataset, *arguments, **named)
+
+    def from_own_query(query: Any, *arguments: Any, **named: Any) -> Any:
+        # Superset has asked whether the account may use the database: this is SQL Lab's result as a chart.
+        setattr(g, _KEY, EVERYTHING_PUBLISHED)
+        return query_from(query, *arguments, **named)
+
+    def with_rules(dataset: Any, *arguments: Any, **named: Any) -> Any:
+        found = rules(dataset, *arguments, **named)
+        if not dataset.sql and current().tables == _of(dataset).tables:
+            setattr(g, _KEY, replace(_of(dataset), rules=tuple(str(clause) for clause in found)))
+        return found
+
+    SqlaTable.get_from_clause = from_data_set
+    Query.get_from_clause = from_own_query
+    SqlaTable.get_sqla_row_level_filters = with_rules
+    _note_descriptions()
+
+
+def _note_descriptions() -> None:
+    """Superset learns a data set's columns, and how it writes times, by queries of their own without row rules."""
+    from superset.connectors.sqla import models
+    from superset.datasets.datetime_format_detector import DatetimeFormatDetector
+
+    describe, detect = models.get_virtual_table_metadata, DatetimeFormatDetector.detect_column_format
+
+    def described(dataset: Any) -> Any:
+        setattr(g, _KEY, replace(_of(dataset), rules=()))
+        return describe(dataset)
+
+    def detected(detector: Any, dataset: Any, column: Any) -> Any:
+        setattr(g, _KEY, replace(_of(dataset), rules=()))
+        return detect(detector, dataset, column)
+
+    models.get_virtual_table_metadata = described
+    DatetimeFormatDetector.detect_column_format = detected
+
+
+def _of(dataset: Any) -> Reading:
+    if dataset.sql:
+        # An administrator made it from other tables; its row rules stand around the whole.
+        return Reading(tables_of(str(dataset.sql)), ())
+    return Reading(frozenset(((str(dataset.schema or "main").lower(), str(dataset.table_name).lower()),)), None)
+
+
+def _check_expressions() -> None:
+    """Check each text that Superset takes as SQL: before it is written into a query, and as it will be written."""
+    from superset.exceptions import QueryObjectValidationError
+    from superset.models.helpers import ExploreMixin
+
+    def checked(text: str | None) -> str | None:
+        try:
+            if text:
+                refuse_unless_expression(text)
+        except ExpressionRefused as error:
+            raise QueryObjectValidationError(str(error)) from None
+        return text
+
+    def around(process: Callable[..., str | None]) -> Callable[..., str | None]:
+        def process_checked(self: Any, expression: str | None, *arguments: Any, **named: Any) -> str | None:
+            return checked(process(self, checked(expression), *arguments, **named))
+
+        return process_checked
+
+    def build_checked(self: Any, expression: str, *arguments: Any, **named: Any) -> Any:
+        return build(self, checked(expression), *arguments, **named)
+
+    build = ExploreMixin._build_validation_query
+    ExploreMixin._process_select_expression = around(ExploreMixin._process_select_expression)
+    ExploreMixin._process_orderby_expression = around(ExploreMixin._process_orderby_expression)
+    ExploreMixin._build_validation_query = build_checked
