@@ -55,6 +55,7 @@ def install(app: Flask) -> None:
         drill,
         extent,
         language,
+        people,
         quiet,
         reading,
         requests,
@@ -62,6 +63,7 @@ def install(app: Flask) -> None:
     from warehouse.superset.server.embedded import blueprint
 
     quiet.install(app)
+    people.install(app)
     language.install(app)
     drill.install(app)
     extent.install()
