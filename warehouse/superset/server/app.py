@@ -59,10 +59,12 @@ def install(app: Flask) -> None:
         quiet,
         reading,
         requests,
+        sign_in,
     )
     from warehouse.superset.server.embedded import blueprint
 
     quiet.install(app)
+    sign_in.install(app)
     people.install(app)
     language.install(app)
     drill.install(app)

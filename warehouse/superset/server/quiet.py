@@ -18,7 +18,12 @@ _COUNTER = b"https://apachesuperset.gateway.scarf.sh/pixel/"
 _EMPTY = b"data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7#"
 _YEAR = 365 * 86400
 # What Superset warns of at every page or chart, and nobody can change: logger -> how the line begins.
-_EVERY_TIME = {"": "Failed to add user to db session", "superset.views.base": "%s.%s This API endpoint is deprecated"}
+# Of wrong passwords `sign_in` tells: the name that was typed may be somebody's password.
+_EVERY_TIME = {
+    "": "Failed to add user to db session",
+    "superset.views.base": "%s.%s This API endpoint is deprecated",
+    "flask_appbuilder.security.manager": "Login Failed for user",
+}
 
 
 class _Without(logging.Filter):

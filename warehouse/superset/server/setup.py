@@ -29,8 +29,10 @@ log = logging.getLogger("gridlake.superset")
 def database(options: Options) -> None:
     """Superset's tables in their newest form, its permissions, and one account where there is none."""
     from flask_migrate import upgrade
-    from superset import appbuilder, security_manager
+    from superset import appbuilder, db, security_manager
     from superset.app import create_app
+
+    from warehouse.superset.server.guesses import prepare
 
     app = create_app()
     with app.app_context():
@@ -39,6 +41,7 @@ def database(options: Options) -> None:
         uri = str(app.config["SQLALCHEMY_DATABASE_URI"])
         if uri.startswith("sqlite"):
             _suit_sqlite(options.home / "superset.db")
+        prepare(db.engine)
         log.info("Superset's permissions")
         appbuilder.add_permissions(update_perms=True)
         security_manager.sync_role_definitions()
