@@ -1,21 +1,21 @@
-"""Who sees what in Superset: role by role, data set by data set, asked over its own API."""
+"""Who sees what in Superset: role by role, data set by data set, asked over its own API, against `policy`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+import policy
 import pytest
 from superset_client import RunningCity, Superset
 
 from pipelines.superset import accounts
 from warehouse.publish import current
 from warehouse.settings import Settings, load_settings
-from warehouse.superset.access import read_access, unit_role
+from warehouse.superset.access import unit_role
 from warehouse.superset.ids import MARK
 
 ROWS = {"expressionType": "SQL", "sqlExpression": "count(*)", "label": "rows"}
-ACCESS = read_access()
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +79,11 @@ def with_units_below(serving: Path, unit: str) -> list[str]:
 
 
 @pytest.mark.parametrize("role", ["steward", "analyst", "leader", "department", "public", "roleless"])
-@pytest.mark.parametrize("dataset", sorted(ACCESS.rows))
+@pytest.mark.parametrize("dataset", policy.datasets())
 def test_each_role_sees_its_rows_and_no_others(
     role: str, dataset: str, sessions: dict[str, Superset], datasets: dict[str, int], serving: Path, unit: str
 ) -> None:
-    reach = ACCESS.rows[dataset].get(role)
+    reach = policy.reach(dataset, role) if role in policy.ROLES else None
     for language in ("zh", "en"):
         answer = sessions[role].ask(datasets[f"{language}.{dataset}"], [], [ROWS])
         if reach is None:
@@ -96,6 +96,19 @@ def test_each_role_sees_its_rows_and_no_others(
         expected = counted(serving, f"SELECT count(*) FROM {language}.{dataset}{condition}")
         assert answer.status_code == 200, answer.text[:500]
         assert answer.json()["result"][0]["data"] == [{"rows": expected}]
+
+
+@pytest.mark.parametrize("dataset", sorted(policy.PUBLIC_COLUMNS))
+def test_the_public_may_ask_published_columns_and_no_other(
+    dataset: str, running_city: RunningCity, serving: Path
+) -> None:
+    """A stranger may ask for every column of a data set that is public: its columns are what is published."""
+    from warehouse.serving import open_version
+
+    with open_version(serving, threads=1, memory="400MB") as connection:
+        found = connection.execute(f"DESCRIBE zh.{dataset}").fetchall()
+    assert {name for name, *_ in found} == policy.PUBLIC_COLUMNS[dataset]
+    assert set(running_city.sign_in(None).datasets()) == {f"zh.{name}" for name in ("mart_public_index", "publication")}
 
 
 def test_a_department_sees_some_cases_but_not_all(
@@ -135,7 +148,7 @@ def test_drilling_to_the_rows_keeps_to_own_rows(
 
 
 def test_dashboards_open_for_their_roles_only(sessions: dict[str, Superset]) -> None:
-    for slug, roles in ACCESS.dashboards.items():
+    for slug, roles in policy.PAGES.items():
         for role, session in sessions.items():
             for suffix in ("", "-en"):
                 status = session.client.get(f"/api/v1/dashboard/{slug}{suffix}").status_code

@@ -52,6 +52,7 @@ def install(app: Flask) -> None:
     """Add the hooks (Superset's FLASK_APP_MUTATOR)."""
     from warehouse.superset.server import (
         answers,
+        doors,
         drill,
         extent,
         language,
@@ -63,6 +64,7 @@ def install(app: Flask) -> None:
     )
     from warehouse.superset.server.embedded import blueprint
 
+    doors.install(app)
     quiet.install(app)
     sign_in.install(app)
     people.install(app)

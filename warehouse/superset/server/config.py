@@ -117,6 +117,7 @@ HTML_SANITIZATION = True
 # ---- nothing from outside: also stops the picture that Superset's pages fetch from scarf.sh
 DECKGL_BASE_MAP = [["none", "无底图 / no base map"]]
 MAPBOX_API_KEY = ""
+ENABLE_CORS = False
 TALISMAN_ENABLED = True
 TALISMAN_CONFIG = {
     "content_security_policy": {
@@ -135,7 +136,9 @@ TALISMAN_CONFIG = {
     "content_security_policy_nonce_in": ["script-src"],
     "force_https": False,  # done by whatever terminates HTTPS in front
     "session_cookie_secure": _options.is_https,
-    "frame_options": None,  # frame-ancestors decides
+    # Browsers that know frame-ancestors go by that; this header cannot name a site.
+    "frame_options": None if _options.embed_hosts else "SAMEORIGIN",
+    "referrer_policy": "strict-origin-when-cross-origin",
 }
 
 # ---- the data: one read-only serving file; see connection.py
