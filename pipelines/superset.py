@@ -152,7 +152,7 @@ def accounts(settings: Settings, *requests: Mapping[str, object]) -> list[dict[s
     answers: list[dict[str, Any]] = json.loads(done.stdout)
     for answer in answers:
         if "problem" in answer:
-            fix = f"use one of {answer['known']}" if answer["known"] else ""
+            fix = answer.get("fix") or (f"use one of {answer['known']}" if answer["known"] else "")
             raise SupersetError(answer["problem"], where="Superset, accounts", value=answer["value"], fix=fix)
     return answers
 

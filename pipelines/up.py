@@ -79,9 +79,7 @@ def up(settings: Settings, *, with_superset: bool = True) -> None:
                 wait_until_ready(service, processes, logs, stop)
         if not stop.is_set():
             addresses = _addresses(settings, with_superset)
-            for line in addresses:
-                log.info("%s", line)
-            log.info("logs: %s", logs)
+            _tell(settings, addresses)
             register.note(ready=addresses)
         while not stop.wait(1.0):
             refuse_ended(processes, logs)
@@ -96,7 +94,7 @@ def up_in_background(settings: Settings, arguments: list[str]) -> None:
     """
     register = Register(settings.home_path)
     if register.is_held():
-        _wait_for_other(register)
+        _wait_for_other(settings, register)
         return
     log_file = settings.home_path / "logs" / "up.log"
     with open_log(log_file) as out:
@@ -218,22 +216,28 @@ def _superset(settings: Settings, stop: threading.Event) -> Service:
 def _addresses(settings: Settings, with_superset: bool) -> list[str]:
     found = [f"Dagster: http://127.0.0.1:{settings.port}"]
     if with_superset:
-        from pipelines.superset import options
-
         found.append(f"Superset: http://127.0.0.1:{settings.superset_port}")
-        password = options(settings).password_file
-        if password.exists():
-            found.append(f"first account of Superset: admin, its password is in {password}")
         found.append(f"public dashboard in another page: http://127.0.0.1:{settings.superset_port}/gridlake/embedded/")
     return found
 
 
-def _wait_for_other(register: Register) -> None:
+def _tell(settings: Settings, addresses: list[str]) -> None:
+    from pipelines.superset import options
+
+    for line in addresses:
+        log.info("%s", line)
+    # The file goes when the password is changed, whoever changes it.
+    password = options(settings).password_file
+    if password.exists() and any(line.startswith("Superset: ") for line in addresses):
+        log.info("first account of Superset: admin, its password is in %s", password)
+    log.info("logs: %s", settings.home_path / "logs")
+
+
+def _wait_for_other(settings: Settings, register: Register) -> None:
     end = time.monotonic() + 600
     while "ready" not in register.read():
         if not register.is_held() or time.monotonic() > end:
             raise ServiceError("another start of this lake did not succeed", where="gridlake up", fix="try again")
         time.sleep(0.3)
-    for line in register.read()["ready"]:
-        log.info("%s", line)
+    _tell(settings, register.read()["ready"])
     log.info("it was running already; `gridlake down` stops it")

@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 from warehouse.secret_files import write_secret
+from warehouse.superset.server.keys import LastAdministrator
 from warehouse.superset.server.options import Options
 
 
@@ -25,10 +26,21 @@ def main() -> None:
     answers = []
     with create_app().app_context():
         for request in requests:
-            answers.append({"list": _list, "set": _set, "remove": _remove}[request["action"]](request))
+            answers.append(_answer(request))
             if "problem" in answers[-1]:
                 break
     json.dump(answers, answer_to, ensure_ascii=False)
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    from superset import db
+
+    try:
+        return {"list": _list, "set": _set, "remove": _remove}[request["action"]](request)
+    except LastAdministrator:
+        db.session.rollback()
+        fix = "give another account the role admin first"
+        return {"problem": "is the last administrator", "value": request["name"], "known": [], "fix": fix}
 
 
 def _list(_: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +55,7 @@ def _list(_: dict[str, Any]) -> dict[str, Any]:
 
 
 def _set(request: dict[str, Any]) -> dict[str, Any]:
-    """Add the account or give it other roles; a new password only for a new account or when it is asked for."""
+    """Add the account, or open it again with other roles; a new password unless it was open and none is asked for."""
     from superset import db, security_manager
 
     roles = [security_manager.find_role(name) for name in request["roles"]]
@@ -52,10 +64,11 @@ def _set(request: dict[str, Any]) -> dict[str, Any]:
         return {"problem": "there is no such role", "value": request["roles"][roles.index(None)], "known": known}
     user = security_manager.find_user(request["name"])
     is_new = user is None
-    if not is_new and not request["is_new_password"]:
-        user.roles = roles
-        db.session.commit()
-        return {"is_new": False, "password_file": None}
+    if not is_new:
+        was_open, user.roles, user.active = user.active, roles, True
+        db.session.commit()  # refused for the last administrator, before its file is written
+        if was_open and not request["is_new_password"]:
+            return {"is_new": False, "password_file": None}
     password = secrets.token_urlsafe(18)
     file = Options.from_environment().home / "passwords" / request["name"]
     write_secret(file, password)
@@ -64,7 +77,6 @@ def _set(request: dict[str, Any]) -> dict[str, Any]:
         if not security_manager.add_user(request["name"], request["name"], "GridLake", address, roles, password):
             return {"problem": "Superset refused the account", "value": request["name"], "known": []}
     else:
-        user.roles = roles
         security_manager.reset_password(user.id, password)
         db.session.commit()
     return {"is_new": is_new, "password_file": str(file)}
@@ -80,7 +92,6 @@ def _remove(request: dict[str, Any]) -> dict[str, Any]:
     user.active = False
     user.roles = []
     db.session.commit()
-    (Options.from_environment().home / "passwords" / request["name"]).unlink(missing_ok=True)
     return {}
 
 

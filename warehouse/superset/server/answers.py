@@ -16,6 +16,8 @@ from typing import Any
 import duckdb
 from flask import Response, jsonify
 
+from warehouse.superset.server.keys import LastAdministrator
+
 _STATUS = 400
 log = logging.getLogger("gridlake.superset")
 
@@ -39,17 +41,21 @@ def install() -> None:
 
 def is_of_the_request(error: BaseException) -> bool:
     """Whether only another request could have avoided the error."""
+    from flask_appbuilder.exceptions import FABException
     from marshmallow import ValidationError
-    from sqlalchemy.exc import ArgumentError, CompileError, OperationalError, ProgrammingError
+    from sqlalchemy.exc import ArgumentError, CompileError, IntegrityError, OperationalError, ProgrammingError
     from superset.daos.exceptions import DatasourceNotFound, DatasourceTypeNotSupportedError
     from superset.exceptions import SupersetException
     from superset.key_value.exceptions import KeyValueParseKeyError
 
+    cause = error.__cause__ or error.__context__
+    if isinstance(error, FABException):
+        return cause is not None and is_of_the_request(cause)
     if isinstance(error, SupersetException):
         unstated = (DatasourceNotFound, DatasourceTypeNotSupportedError, KeyValueParseKeyError)
-        return error.status < 500 or isinstance(error, unstated)
+        return error.status < 500 or isinstance(error, unstated) or (cause is not None and is_of_the_request(cause))
     kinds = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, RecursionError)
-    ours = (TypeError, ValueError, ValidationError, ArgumentError, CompileError)
+    ours = (TypeError, ValueError, ValidationError, ArgumentError, CompileError, IntegrityError)
     if isinstance(error, (OperationalError, ProgrammingError)):
         return isinstance(error.orig, duckdb.Error) and not isinstance(error.orig, duckdb.IOException)
     return isinstance(error, (*kinds, *ours, duckdb.ProgrammingError, duckdb.DataError, duckdb.NotSupportedError))
@@ -60,6 +66,9 @@ def _message(error: BaseException) -> str:
 
     if isinstance(error, SupersetException) and error.message:
         return str(error.message)
+    for found in (error, error.__cause__):
+        if isinstance(found, LastAdministrator):
+            return str(found.orig)
     # Python's own words would tell of the program, not of the request.
     log.warning("a request could not be turned into a query", exc_info=error)
     return "请求的内容有误，无法据此查询。 / Something in this request is wrong: it cannot be made a query."

@@ -55,6 +55,7 @@ def install(app: Flask) -> None:
         doors,
         drill,
         extent,
+        keys,
         language,
         people,
         quiet,
@@ -68,6 +69,7 @@ def install(app: Flask) -> None:
     quiet.install(app)
     sign_in.install(app)
     people.install(app)
+    keys.install(_options.home)
     language.install(app)
     drill.install(app)
     extent.install()
