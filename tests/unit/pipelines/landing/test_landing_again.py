@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.connectors import seen
+from pipelines.connectors.cut import is_being_written
 from tests.unit.pipelines.landing.landings import Place, files
 from warehouse.settings import Settings
 
@@ -133,3 +134,17 @@ def test_an_open_end_of_a_file_that_is_being_written_waits(place: Place) -> None
     assert time.time() - path.stat().st_mtime < 60
     assert place.land().counts.accepted_count == 2
     assert place.rows("status") == [("open",), ("open",)]
+
+
+def test_a_sensor_sees_that_a_file_is_being_written_by_its_time_and_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    now = time.time_ns()
+    assert not is_being_written(path, now), "it was taken away"
+    for content, modified_ns, expected in (
+        ("a,b\n1,2", now, True),
+        ("a,b\n1,2\n", now, False),
+        ("a,b\n1,2", LONG_AGO[0], False),
+        ("", now, False),
+    ):
+        path.write_text(content)
+        assert is_being_written(path, modified_ns) is expected
