@@ -28,8 +28,8 @@ COMMAND = "gridlake contracts generate"
 _HEAD = f"# Generated from catalog/contracts by `{COMMAND}`; do not edit.\n"
 # Columns that landing adds to the contract's fields.
 LANDING_COLUMNS = (
-    ("_extra", "VARCHAR", "合同未列的来源字段 / Source columns that the contract does not know, as JSON"),
-    ("_delivery_id", "VARCHAR", "交付批次编号 / Delivery in which the row came"),
+    ("_extra", "VARCHAR", "契约未定义的来源列 / Source columns that the contract does not know, as JSON"),
+    ("_delivery_id", "VARCHAR", "入湖批次编号 / Delivery in which the row came"),
     ("_source_row", "BIGINT", "来源行号 / Record number in the delivery, from 1"),
     ("_load_seq", "BIGINT", "入湖序号 / Number of the landing transaction, strictly growing"),
     ("_loaded_at", "TIMESTAMP", "入湖时间 / Time of landing, UTC"),

@@ -194,7 +194,14 @@ def _show(
     with_state = f", s.* FROM main._publication AS p LEFT JOIN {language}.{STATE} AS s ON true"
     columns_of = with_state if STATE in wanted.names() else " FROM main._publication AS p"
     times = ", ".join(f"{_moment(moment)} AS {column}" for column, moment in local.items())
-    connection.execute(f"CREATE VIEW {language}.{PUBLICATION} AS SELECT p.* REPLACE ({times}){columns_of}")
+    shown = f"p.* REPLACE ({times}), {_edition(language)} AS edition{columns_of}"
+    connection.execute(f"CREATE VIEW {language}.{PUBLICATION} AS SELECT {shown}")
+
+
+def _edition(language: str) -> str:
+    """The version in words, by the lake's snapshot; its full name is for those who run the city."""
+    before, after = {"zh": ("第 ", " 版"), "en": ("version ", "")}[language]
+    return f"{literal(before)} || p.snapshot_id || {literal(after)}"
 
 
 def _moment(at: datetime) -> str:

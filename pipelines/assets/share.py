@@ -12,7 +12,7 @@ from pipelines.serving_tables import may_publish, publish_city, sources
 @dg.asset(
     key=["share", "serving_file"],
     group_name="share",
-    description="供分析使用的只读发布文件 / The published read-only file for analysts: one version of all its tables.",
+    description="供分析的只读数据包 / The published read-only file for analysts: one version of all its tables.",
     deps=[dg.AssetKey(source.replace("staging", "seed").split(".")) for source in sources()],
     kinds={"duckdb"},
 )

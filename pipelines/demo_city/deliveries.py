@@ -171,7 +171,7 @@ def lanting_cases(state: pl.DataFrame, month: int) -> pl.DataFrame:
 def census_components(components: pl.DataFrame) -> pl.DataFrame:
     """Components as the survey hands them in: the attribute names of the 2013 standard and the GeoJSON outline."""
     far = pl.col("geometry").str.replace_all(r"\[123\.", "[133.")
-    names = {key: name for key, name, *_ in ref.DEPARTMENTS}
+    names = {key: ref.unit_name(key) for key, *_ in ref.DEPARTMENTS}
     return components.select(
         ObjID=_spoiled(
             pl.col("component_id"),
@@ -234,11 +234,11 @@ def unit_grids(city: City) -> pl.DataFrame:
 
 def departments() -> pl.DataFrame:
     """The staff office's list: city departments, then the districts' handling units below them."""
-    top = [(key, zh, en, None, kind) for key, zh, en, kind, _ in ref.DEPARTMENTS]
+    top = [(key, ref.unit_name(key), en, None, kind) for key, _, en, kind, _ in ref.DEPARTMENTS]
     below = [
-        (f"{code}_{key}", name + zh, f"{english} {en}", key, "handling_unit")
-        for code, (name, english) in ref.DISTRICTS.items()
-        for key, zh, en, _, is_split in ref.DEPARTMENTS
+        (f"{code}_{key}", ref.unit_name(key, code), f"{english} {en}", key, "handling_unit")
+        for code, (_, english) in ref.DISTRICTS.items()
+        for key, _, en, _, is_split in ref.DEPARTMENTS
         if is_split
     ]
     return pl.DataFrame(top + below, schema=["部门编码", "部门名称", "英文名称", "上级部门", "部门类别"], orient="row")

@@ -142,7 +142,7 @@ COMPONENT_CLASSES = (
 GREENERY_LARGE_CLASS = "04"
 COMPONENT_STATES = (("完好", 0.93), ("破损", 0.05), ("丢失", 0.008), ("占用", 0.007), ("废弃", 0.005))
 
-# Key, Chinese name, English name, kind, whether each district has a handling unit of its own.
+# Key, Chinese name without the city, English name, kind, whether each district has a handling unit of its own.
 DEPARTMENTS = (
     ("enforcement", "城市管理综合行政执法支队", "urban management enforcement corps", "bureau", True),
     ("sanitation", "环境卫生管理处", "sanitation office", "bureau", True),
@@ -155,14 +155,14 @@ DEPARTMENTS = (
     ("city_admin", "城市管理局", "city management bureau", "bureau", False),
     ("police", "公安局", "public security bureau", "bureau", False),
     ("water_conservancy", "水务局", "water bureau", "bureau", False),
-    ("transit", "公共交通集团", "public transport group", "enterprise", False),
-    ("water_supply", "供水集团", "water supply group", "enterprise", False),
-    ("gas", "燃气公司", "gas company", "enterprise", False),
+    ("transit", "公共交通集团有限公司", "public transport group", "enterprise", False),
+    ("water_supply", "供水集团有限公司", "water supply group", "enterprise", False),
+    ("gas", "燃气有限公司", "gas company", "enterprise", False),
     ("power", "供电公司", "power company", "enterprise", False),
     ("telecom", "通信发展管理办公室", "telecommunications office", "enterprise", False),
     ("approval", "行政审批局", "approval bureau", "bureau", False),
     ("supervision_centre", "城市管理监督中心", "city management supervision centre", "centre", False),
-    ("hotline_centre", "12345 热线服务中心", "12345 hotline centre", "centre", False),
+    ("hotline_centre", "12345 政务服务便民热线中心", "12345 hotline centre", "centre", False),
 )
 
 # Source channel code, weight.
@@ -226,21 +226,37 @@ UNMAPPED_PERMIT_TYPE = "ZX99"
 
 # Type code of the permit office, Chinese name, handling window, weight, days to decide.
 PERMIT_TYPES = (
-    ("ZD01", "临时占用城市道路", "W01", 0.26, 10),
-    ("WJ02", "挖掘城市道路", "W01", 0.16, 15),
-    ("GG03", "大型户外广告设置", "W02", 0.17, 20),
-    ("DZ04", "店招牌匾备案", "W02", 0.18, 7),
-    ("ZT05", "建筑垃圾处置核准", "W03", 0.13, 20),
-    ("SM06", "砍伐移植城市树木", "W04", 0.06, 20),
-    ("YJ07", "夜间施工证明", "W03", 0.04, 3),
+    ("ZD01", "市政设施建设类审批（占用城市道路）", "W01", 0.26, 10),
+    ("WJ02", "市政设施建设类审批（挖掘城市道路）", "W01", 0.16, 15),
+    ("GG03", "设置大型户外广告审批", "W02", 0.17, 20),
+    ("DZ04", "店招标牌设置（备案）", "W02", 0.18, 7),
+    ("ZT05", "城市建筑垃圾处置核准", "W03", 0.13, 20),
+    ("SM06", "工程建设涉及城市绿地、树木审批", "W04", 0.06, 20),
+    ("YJ07", "夜间施工（证明）", "W03", 0.04, 3),
 )
 PERMIT_WINDOWS = (
-    ("W01", "市政窗口", "municipal works window", "municipal"),
+    ("W01", "市政窗口", "municipal works window", "city_admin"),
     ("W02", "市容窗口", "city appearance window", "city_admin"),
-    ("W03", "建设窗口", "construction window", "construction"),
-    ("W04", "园林窗口", "landscaping window", "landscaping"),
+    ("W03", "建设窗口", "construction window", "approval"),
+    ("W04", "园林窗口", "landscaping window", "approval"),
     ("W05", "综合窗口", "general window", "approval"),
 )
+
+
+def unit_name(key: str, district: str = "") -> str:
+    """The Chinese name of a department, or of its handling unit in a district (by code), with the place in front.
+
+    A corps (支队) is the city's; in a district it has a brigade (大队).
+    """
+    name = next(zh for department, zh, *_ in DEPARTMENTS if department == key)
+    if not district:
+        return CITY[1] + name
+    place, _ = DISTRICTS[district]
+    if key == "enforcement":
+        return f"{place}综合行政执法大队"
+    if key == "traffic_police":
+        return f"{name}{place.removesuffix('区')}大队"
+    return place + name
 
 
 def handling_units() -> list[tuple[str, str, str]]:

@@ -81,12 +81,12 @@ def test_a_filter_narrows_the_charts_and_what_other_filters_offer(steward: Watch
     counted = "SELECT sum(case_count) FROM lake.mart.mart_case_stage WHERE stage = 'reported'"
     shown = f"{counted} AND month = '{month(demo_lake)}'"
     expect(chart(steward, "上报")).to_contain_text(f"{one(demo_lake, shown):,}", timeout=_WAIT_MS)
-    choose(steward, "区县", "云河区")
+    choose(steward, "区（县）", "云河区")
     streets = one(
         demo_lake,
         "SELECT count(DISTINCT street_name_zh) FROM lake.mart.mart_case_stage WHERE district_name_zh = '云河区'",
     )
-    expect(native_filter(steward, "街道")).to_contain_text(f"{streets} 个选项", timeout=_WAIT_MS)
+    expect(native_filter(steward, "街道（乡镇）")).to_contain_text(f"{streets} 个选项", timeout=_WAIT_MS)
     narrowed = one(demo_lake, f"{shown} AND district_name_zh = '云河区'")
     expect(chart(steward, "上报")).to_contain_text(f"{narrowed:,}", timeout=_WAIT_MS)
     # A stock, not a flow: the month does not reach it, the district does.
@@ -103,7 +103,7 @@ def test_a_click_filters_the_other_charts_and_a_second_one_undoes_it(steward: Wa
         f" AND area_level = 'city' AND dept_id = '*' AND month = '{month(demo_lake)}'"
     )
     expect(rows).to_have_count(int(str(one(demo_lake, shown))), timeout=_WAIT_MS)
-    dimension = chart(steward, "① 维度").locator("tbody td", has_text="按期办理")
+    dimension = chart(steward, "① 分项").locator("tbody td", has_text="按期办理")
     dimension.click()
     expect(rows).to_have_count(int(str(one(demo_lake, f"{shown} AND node_name_zh = '按期办理'"))), timeout=_WAIT_MS)
     dimension.click()
@@ -130,9 +130,9 @@ def test_a_right_click_drills_by_what_has_a_name(steward: Watched, demo_lake: Bu
     chart(steward, "各环节按期率").locator("tbody td", has_text="处置").first.click(button="right")
     item(steward, "drill-by-submenu").hover()
     offered = steward.page.locator(".ant-popover:visible, .ant-dropdown-menu-submenu-popup:visible").last
-    expect(offered).to_contain_text("区县", timeout=_WAIT_MS)
+    expect(offered).to_contain_text("区（县）", timeout=_WAIT_MS)
     assert "应办数" not in offered.inner_text(), "a measure is nothing to drill by"
-    offered.get_by_text("区县", exact=True).click()
+    offered.get_by_text("区（县）", exact=True).click()
     table = steward.page.get_by_role("dialog").locator("[data-test='drill-by-chart'], .slice_container").first
     expect(table).to_contain_text("云河区", timeout=_WAIT_MS)
     due = one(
@@ -173,12 +173,13 @@ def test_a_map_is_as_large_as_its_areas(steward: Watched) -> None:
     assert list(told["features"]) == ["deck_polygon"]
     # The areas of the chosen level only: one row for each grid.
     assert len(told["features"]["deck_polygon"]) == 220
-    assert len(told["slices"]) == 3, "areas, components and cases are drawn"
+    assert len(told["slices"]) == 4, "areas with and without a score, components and cases are drawn"
 
 
 def test_lists_name_what_is_in_the_readers_language(steward: Watched) -> None:
     page = steward.page
-    for language, own, other in (("zh", "城市体征", "City health"), ("en", "City health", "城市体征")):
+    titles = {"zh": "城市体征（案件办理部分）", "en": "City health: case handling"}
+    for language, own, other in (("zh", titles["zh"], titles["en"]), ("en", titles["en"], titles["zh"])):
         page.goto(f"{steward.home}/lang/{language}", referer=steward.home)
         page.goto(f"{steward.home}/dashboard/list/")
         expect(page.get_by_role("link", name=own, exact=True).first).to_be_visible(timeout=_WAIT_MS)

@@ -15,7 +15,7 @@ import yaml
 
 from warehouse.superset import ids
 from warehouse.superset.charts import KINDS, params
-from warehouse.superset.colours import BY_WORD, CATEGORIES, SCHEME
+from warehouse.superset.colours import BY_WORD, SCHEME, SERIES
 from warehouse.superset.definition import (
     DASHBOARDS,
     LANGUAGES,
@@ -251,7 +251,7 @@ def _dashboard(
             "label_colors": _label_colours(dashboard, language, models),
             # As a browser would work them out: what differs it writes back, which most readers may not.
             "map_label_colors": {},
-            "color_scheme_domain": list(CATEGORIES),
+            "color_scheme_domain": list(SERIES),
             "shared_label_colors": _shared_series(dashboard),
             "refresh_frequency": dashboard.refresh_seconds,
             "expanded_slices": {},

@@ -58,7 +58,7 @@ KINDS: Mapping[str, Kind] = {
     ),
     "table": Kind("table", tables.table, (1, 12), (0, 8), options=_CELLS | {"bars": NAMES}),
     "list": Kind("table", tables.rows, (0, 0), (1, 24), options=_CELLS),
-    "areas": Kind("deck_polygon", maps.areas, (1, 1), (1, 8), options={"graded": FLAG}),
+    "areas": Kind("deck_polygon", maps.areas, (0, 1), (1, 8), options={"graded": FLAG, "colour": COLOUR}),
     "points": Kind(
         "deck_scatter", maps.points, (0, 0), (2, 9), options={"colour": COLOUR, "radius": NUMBER, "pixels": NUMBER}
     ),

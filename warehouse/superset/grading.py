@@ -32,7 +32,7 @@ def cell_rules(name: str) -> list[Params]:
 
 def alarm_rule(name: str) -> Params:
     """Colour of a table's cell that should be 0 and is not."""
-    colour = colours.BY_WORD["orange"]
+    colour = colours.BY_WORD["pink"]
     return {"column": name, "useGradient": False, "operator": ">", "targetValue": 0, "colorScheme": colour}
 
 
@@ -49,25 +49,17 @@ def dial() -> Params:
     known = spans()
     return {
         "intervals": ",".join(f"{end:g}" for _, end, _ in known),
-        "interval_color_indices": ",".join(str(colours.CATEGORIES.index(colour) + 1) for _, _, colour in known),
+        "interval_color_indices": ",".join(str(colours.SERIES.index(colour) + 1) for _, _, colour in known),
     }
 
 
 def breakpoints() -> Params:
-    """Colours of a map's areas; those without a score are grey."""
+    """Colours of a map's areas, all of which have a score: Superset takes none for 0."""
     return {
         "color_scheme_type": "color_breakpoints",
         "color_breakpoints": [
             {"id": number, "minValue": start, "maxValue": end, "color": colours.rgb(colour) | {"a": 100}}
             for number, (start, end, colour) in enumerate(spans())
         ],
-        "default_breakpoint_color": colours.rgb("#D9DEE3"),
+        "default_breakpoint_color": colours.rgb(colours.BY_WORD["empty"]),
     }
-
-
-def middles() -> list[float]:
-    """Scores at which a continuous scale has the pure colours of the lowest and the highest grade."""
-    known = spans()
-    second, highest = known[1][0], known[-1][0]
-    half = (highest - second) / (len(known) - 2) / 2
-    return [second - half, highest + half]

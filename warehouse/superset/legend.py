@@ -44,6 +44,8 @@ def _entries(dashboard: Dashboard, chart: Chart) -> list[tuple[Text, str, bool]]
             continue
         if layer.kind == "points":
             found.append((layer.title, colours.BY_WORD[layer.options.get("colour", "red")], True))
+        elif not layer.metrics:
+            found.append((layer.title, colours.BY_WORD[layer.options.get("colour", "empty")], False))
         elif layer.options.get("graded"):
             found += [(words, grade.colour, False) for grade, words in spans_in_words()]
     return found

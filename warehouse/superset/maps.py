@@ -17,12 +17,15 @@ _VIEW = {"longitude": 0, "latitude": 0, "zoom": 1, "bearing": 0, "pitch": 0}
 
 
 def areas(chart: Chart, scene: Scene) -> Params:
-    """Polygons: the first dimension is a column of rings, the others are told by the tooltip."""
+    """Polygons: the first dimension is a column of rings, the others are told by the tooltip.
+
+    Without a metric all have one `colour`.
+    """
     ring, *told = chart.dimensions
     shown: Params = {
         "line_column": ring,
         "line_type": "json",
-        "metric": chart.metrics[0],
+        "metric": chart.metrics[0] if chart.metrics else None,
         "reverse_long_lat": False,
         "filter_nulls": True,
         "filled": True,
@@ -38,16 +41,18 @@ def areas(chart: Chart, scene: Scene) -> Params:
         "stroke_color_picker": colours.rgb("#FFFFFF"),
         "toggle_polygons": True,
         "legend_position": "tr",
-        "legend_format": scene.format_of(chart.metrics[0]),
+        "legend_format": scene.format_of(chart.metrics[0]) if chart.metrics else None,
         "table_filter": True,
     }
+    tooltip = _tooltip(told, scene)
+    if not chart.metrics:
+        return _ground() | shown | _one_colour(chart) | tooltip
     shown |= grading.breakpoints() if chart.options.get("graded") else _shades()
     told_value = {
         "item_type": "metric",
         "metric_name": chart.metrics[0],
         "verbose_name": chart.title.in_(scene.language),
     }
-    tooltip = _tooltip(told, scene)
     tooltip["tooltip_contents"].append(told_value)
     return _ground() | shown | tooltip
 
@@ -105,6 +110,11 @@ def _tooltip(columns: list[str], scene: Scene) -> dict[str, Any]:
             for column in columns
         ],
     }
+
+
+def _one_colour(chart: Chart) -> Params:
+    colour = colours.rgb(colours.BY_WORD[chart.options.get("colour", "empty")])
+    return {"color_scheme_type": "fixed_color", "fill_color_picker": colour | {"a": 100}, "legend_position": None}
 
 
 def _shades() -> Params:

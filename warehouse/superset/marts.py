@@ -63,8 +63,9 @@ class Model:
 
 # What `publish` writes into the serving file's own table, shown beside the columns of mart_state.
 PUBLICATION_COLUMNS = (
-    Column("name", "VARCHAR", Text(zh="发布文件", en="Serving file")),
-    Column("version", "VARCHAR", Text(zh="数据版本", en="Data version")),
+    Column("name", "VARCHAR", Text(zh="看板数据包", en="Serving file")),
+    Column("version", "VARCHAR", Text(zh="版本标识", en="Full name of the version")),
+    Column("edition", "VARCHAR", Text(zh="数据版本", en="Data version")),
     Column("snapshot_id", "BIGINT", Text(zh="湖快照编号", en="Lake snapshot")),
     Column("snapshot_at", "TIMESTAMP", Text(zh="湖快照时间", en="Lake snapshot time")),
     Column("published_at", "TIMESTAMP", Text(zh="发布时间", en="Published")),

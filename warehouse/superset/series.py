@@ -12,6 +12,9 @@ from warehouse.superset.marts import label
 from warehouse.superset.scene import FONT_SIZE, Params, Scene
 from warehouse.superset.where import adhoc_filters
 
+# As many blanks in front as a number is below this: Superset's sorting puts more blanks before fewer.
+_MOST = 9
+
 
 def line(chart: Chart, scene: Scene) -> Params:
     """A line for each metric, or for each value of the dimensions."""
@@ -53,7 +56,7 @@ def combined(chart: Chart, scene: Scene) -> Params:
 def heatmap(chart: Chart, scene: Scene) -> Params:
     """One metric over two columns; `numbered` names the column whose number puts the rows in order."""
     is_graded = chart.options.get("graded", False)
-    bounds: list[float | None] = [*grading.middles()] if is_graded else [0, None]
+    bounds = [0, grading.HIGHEST_SCORE if is_graded else None]
     return {
         "x_axis": chart.x,
         "groupby": _down(chart, scene),
@@ -81,13 +84,13 @@ def heatmap(chart: Chart, scene: Scene) -> Params:
 
 def _down(chart: Chart, scene: Scene) -> str | Params:
     """The column of a heat map's rows. Superset sorts them by their labels only, so what has an order of its own
-    (days of the week, stages) gets its number in front."""
+    (days of the week, stages) gets blanks in front, the more the smaller its number."""
     column, number = chart.dimensions[0], chart.options.get("numbered")
     if number is None:
         return column
     return {
         "expressionType": "SQL",
-        "sqlExpression": f"{quoted(number)} || ' ' || {quoted(column)}",
+        "sqlExpression": f"repeat(' ', {_MOST} - {quoted(number)}) || {quoted(column)}",
         "label": label(scene.model, column, scene.language),
     }
 

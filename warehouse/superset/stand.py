@@ -14,7 +14,7 @@ _STRIP = Chart(
     kind="list",
     title=Text(zh="数据版本", en="Data version"),
     dataset=PUBLICATION,
-    dimensions=("city_name", "as_of", "published_at", "version"),
+    dimensions=("city_name", "as_of", "published_at", "edition"),
     limit=10,
 )
 _ROW = Row(height=10, show={KEY: 12})

@@ -17,11 +17,16 @@ select
     {{ is_provisional('i.period_kind', 'i.period_start', 's.as_of') }} as is_provisional,
     i.score,
     i.coverage,
+    filed.numerator as filed_count,
     i.grade,
     coalesce(g.name_zh, grade.name_zh, i.grade) as grade_name_zh,
     coalesce(g.name_en, grade.name_en, i.grade) as grade_name_en
 from {{ ref('index_score') }} as i
 cross join {{ ref('mart_state') }} as s
+left join {{ ref('indicator_value') }} as filed
+    on
+        filed.indicator_code = 'register' and i.area_level = filed.area_level and i.area_id = filed.area_id
+        and i.dept_id = filed.dept_id and i.period_kind = filed.period_kind and i.period_start = filed.period_start
 left join {{ ref('index_node') }} as n on i.node = n.code
 left join {{ ref('int_area_place') }} as p on i.area_id = p.area_id
 left join {{ ref('int_department_name') }} as department on i.dept_id = department.dept_id

@@ -2,6 +2,7 @@ select
     p.permit_id,
     p.permit_type_code,
     {{ label_pair('permit_type_name', 't', 'p.permit_type_code') }},
+    coalesce(t.is_licence, true) as is_licence,
     p.decision_code,
     {{ label_pair('decision_name', 'x', 'p.decision_code') }},
     {{ month_or_unknown('p.applied_at') }} as month,
@@ -13,7 +14,7 @@ select
     p.valid_from,
     p.valid_to,
     coalesce(p.dept_id, 'unassigned') as dept_id,
-    {{ label_pair('dept_name', 'department', "coalesce(p.dept_id, 'unassigned')") }},
+    {{ label_pair('dept_name', 'department', "coalesce(p.dept_id, 'unclear')") }},
     p.district_id,
     {{ label_pair('district_name', 'district', 'p.district_id') }},
     p.grid_id,
@@ -39,5 +40,5 @@ from {{ ref('fct_permit') }} as p
 cross join {{ ref('mart_state') }} as s
 left join {{ ref('permit_type') }} as t on p.permit_type_code = t.code
 left join {{ ref('permit_decision') }} as x on p.decision_code = x.code
-left join {{ ref('int_department_name') }} as department on coalesce(p.dept_id, 'unassigned') = department.dept_id
+left join {{ ref('int_department_name') }} as department on coalesce(p.dept_id, 'unclear') = department.dept_id
 left join {{ ref('int_area_name') }} as district on coalesce(p.district_id, 'none:district') = district.area_id

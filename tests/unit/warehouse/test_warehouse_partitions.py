@@ -190,12 +190,14 @@ def test_each_language_shows_a_pair_of_labels_as_one_column(sqlite_settings: Set
         }
         names = [name for name, *_ in connection.description or ()]
         publication = connection.execute("SELECT * EXCLUDE (snapshot_at, published_at) FROM zh.publication").fetchall()
+        english = connection.execute("SELECT edition FROM en.publication").fetchall()
         handled = connection.execute("SELECT unit_name FROM en.mart_handled ORDER BY case_id").fetchall()
     assert names == ["case_id", "month", "reported_at", "unit_id", "unit_name"]
     assert [row[-1] for row in told["zh"]] == ["城管", "Water", "-"]
     assert [row[-1] for row in told["en"]] == ["Enforcement", "Water", "-"]
     assert handled == [("Enforcement",), ("Water",)]
     assert publication[0][:3] == ("city", version.version, version.snapshot)
+    assert (publication[0][3], english) == (f"第 {version.snapshot} 版", [(f"version {version.snapshot}",)])
     assert publication[0][-1] == "云河"
 
 

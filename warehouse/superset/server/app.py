@@ -51,10 +51,12 @@ def path_of_request() -> Path:
 def install(app: Flask) -> None:
     """Add the hooks (Superset's FLASK_APP_MUTATOR)."""
     from warehouse.superset.server import (
+        ago,
         answers,
         doors,
         drill,
         extent,
+        home,
         keys,
         language,
         people,
@@ -71,8 +73,10 @@ def install(app: Flask) -> None:
     people.install(app)
     keys.install(_options.home)
     language.install(app)
+    home.install(app)
     drill.install(app)
     extent.install()
+    ago.install()
     answers.install()
     reading.install(app)
     requests.install(app)

@@ -52,8 +52,8 @@ _PAGE = """<!doctype html>
 </html>
 """
 _WORDS = {
-    "zh": ("城市体征公开指数", "另一个网站可以用访客令牌把这块看板嵌入自己的页面。本页就是这样一个页面。"),
-    "en": ("Published city health index", "Another site can show this dashboard by a guest token. This page does so."),
+    "zh": ("公开案件办理指数", "另一个网站可以用访客令牌把这块看板嵌入自己的页面。本页就是这样一个页面。"),
+    "en": ("Public case handling index", "Another site can show this dashboard by a guest token. This page does so."),
 }
 
 

@@ -16,7 +16,7 @@ import yaml
 from tests.unit.warehouse.superset.samples import dashboard, manifest, node, with_chart
 from warehouse.settings import PROJECT_ROOT
 from warehouse.superset.bundle import Bundle, compile_bundle
-from warehouse.superset.colours import CATEGORIES
+from warehouse.superset.colours import SERIES
 from warehouse.superset.definition import DashboardError
 
 
@@ -167,7 +167,7 @@ def test_what_a_browser_would_write_back_is_there_already() -> None:
     metadata = part(found, "dashboards/sample.yaml")["metadata"]
     assert metadata["shared_label_colors"] == ["score"]
     assert metadata["map_label_colors"] == {}
-    assert metadata["color_scheme_domain"] == list(CATEGORIES)
+    assert metadata["color_scheme_domain"] == list(SERIES)
 
 
 def test_everything_is_marked_as_managed_by_files(bundle: Bundle) -> None:
@@ -179,7 +179,7 @@ def test_everything_is_marked_as_managed_by_files(bundle: Bundle) -> None:
 def test_every_dashboard_shows_the_version_of_the_data(bundle: Bundle) -> None:
     for slug in ("sample", "sample-en"):
         assert part(bundle, f"charts/{slug}/data_version.yaml")["params"]["all_columns"] == [
-            *("city_name", "as_of", "published_at", "version"),
+            *("city_name", "as_of", "published_at", "edition"),
         ]
         first = part(bundle, f"dashboards/{slug}.yaml")["position"]["GRID_ID"]["children"][0]
         assert part(bundle, f"dashboards/{slug}.yaml")["position"][first]["children"] == ["CHART-data_version"]

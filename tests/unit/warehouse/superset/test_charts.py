@@ -10,7 +10,6 @@ import pytest
 from tests.unit.warehouse.superset.samples import dashboard, manifest, with_chart
 from warehouse.superset.charts import KINDS, params
 from warehouse.superset.definition import Chart, Dashboard
-from warehouse.superset.grading import middles
 from warehouse.superset.ids import chart_id
 from warehouse.superset.legend import legend_style, with_legends
 from warehouse.superset.marts import read_marts
@@ -104,7 +103,12 @@ def test_the_rows_of_a_heat_map_are_put_in_order_by_their_numbers() -> None:
     found = compiled(
         kind="heatmap", x="month", dimensions=["level_name"], metrics=["score"], options={"numbered": "level_no"}
     )
-    assert found["groupby"]["sqlExpression"] == '"level_no" || \' \' || "level_name"'
+    import duckdb
+
+    expression = found["groupby"]["sqlExpression"]
+    rows = "(VALUES (2, '甲'), (1, '丙'), (0, '乙')) AS t(level_no, level_name)"
+    shown = [text for (text,) in duckdb.sql(f"SELECT {expression} AS shown FROM {rows} ORDER BY shown").fetchall()]
+    assert [text.strip() for text in shown] == ["乙", "丙", "甲"]
 
 
 def test_lines_of_a_combined_chart_are_not_bars_too() -> None:
@@ -125,8 +129,10 @@ def test_a_gauge_has_the_grades_as_arcs() -> None:
     assert len(found["interval_color_indices"].split(",")) == len(grades())
 
 
-def test_a_heat_map_has_the_pure_colour_in_the_middle_of_a_grade() -> None:
-    assert middles() == [55.0, 95.0]
+def test_a_heat_map_of_scores_is_drawn_on_the_scale_of_scores() -> None:
+    found = compiled(**smallest("heatmap"), options={"graded": True})
+    assert (found["value_bounds"], found["linear_color_scheme"]) == ([0, 100.0], "gridlake_grades")
+    assert compiled(**smallest("heatmap"))["linear_color_scheme"] == "gridlake_more"
 
 
 def _holds(rule: dict[str, Any], score: float) -> bool:

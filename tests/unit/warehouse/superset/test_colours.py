@@ -17,10 +17,23 @@ from warehouse.superset.seeds import filled, grades, label_colours, labels
 def test_the_scale_of_scores_has_the_colours_of_the_grades() -> None:
     """Two truths: the scheme that Superset registers, and the seed `index_grade`."""
     assert tuple(grade.colour for grade in grades()) == colours.GRADES
+    assert tuple(grade.from_score for grade in grades()) == colours.FIRST_SCORES
 
 
-def test_a_gauge_finds_the_colour_of_every_grade_in_the_scheme() -> None:
-    assert {grade.colour for grade in grades()} <= set(colours.CATEGORIES)
+def test_a_score_on_a_scale_has_the_colour_of_its_grade_up_to_the_next() -> None:
+    scale = colours.by_score()
+    assert [scale[score] for score in (0, 59, 60, 69, 70, 80, 89, 90, 100)] == [
+        colours.BY_WORD[word] for word in ("red", "red", "orange", "orange", "yellow", "blue", "blue", "green", "green")
+    ]
+
+
+def test_nothing_but_a_judgement_has_the_colour_of_a_grade() -> None:
+    """Kinds, units, amounts, places without a value and marks for attention have colours of their own."""
+    others = {*colours.CATEGORIES, *colours.SHADES, *colours.STEPS}
+    others |= {colours.BY_WORD[word] for word in ("strong", "pale", "dark", "pink", "grey", "empty")}
+    assert others.isdisjoint(colours.GRADES)
+    words = [text.zh for list_ in ("index_node", "case_stage") for text in labels(list_).values()]
+    assert {label_colours("zh")[word] for word in words}.isdisjoint(colours.GRADES)
 
 
 def test_shades_darken_all_the_way() -> None:
@@ -43,7 +56,7 @@ def test_the_module_needs_nothing_but_python() -> None:
 
 
 def test_labels_are_those_of_the_seeds_in_each_language() -> None:
-    assert labels("area_level")["street"].zh == "街道"
+    assert labels("area_level")["street"].zh == "街道（乡镇）"
     assert labels("check_state")["passed"].en == "passed"
     assert label_colours("zh")["优秀"] == label_colours("en")["excellent"] == colours.BY_WORD["green"]
 

@@ -69,7 +69,7 @@ def test_a_filter_offers_what_another_leaves() -> None:
 
 
 def test_a_filter_opens_with_labels_of_the_language() -> None:
-    for language, word in (("zh", "街道"), ("en", "street")):
+    for language, word in (("zh", "街道（乡镇）"), ("en", "street")):
         level = compiled(language=language)["level"]  # type: ignore[arg-type]
         assert level["defaultDataMask"]["filterState"] == {"value": [word], "label": word}
         assert level["defaultDataMask"]["extraFormData"] == {
