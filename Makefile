@@ -66,5 +66,7 @@ lock: $(UV) ## Pin all requirements again, with hashes and without any registry 
 	$(UV) pip compile pyproject.toml --group dev --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/dev.lock
 	$(UV) pip compile requirements/superset.in --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet -o requirements/superset.lock
 
-clean: ## Remove the environments, what dbt wrote, and every lake below .gridlake
+clean: ## Stop the services and remove the environments, what dbt wrote, and every lake below .gridlake
+	@for home in .gridlake/*/; do [ ! -e "$$home/up.json" ] || \
+		GRIDLAKE_CITY=$$(basename "$$home") GRIDLAKE_HOME="$$PWD/$$home" $(BIN)/gridlake down || exit 1; done
 	rm -rf $(VENV) $(SUPERSET_VENV) .tools .gridlake dbt/target dbt/logs

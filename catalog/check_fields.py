@@ -119,7 +119,7 @@ def _check_pattern(value: object, place: str, report: Report) -> None:
         report(
             place,
             f"the pattern {value!r} does not compile: {first_line(error)}",
-            "correct it; RE2 knows neither look-ahead nor back references",
+            "write a pattern of RE2, which knows neither look-ahead nor back references",
         )
 
 
@@ -131,7 +131,11 @@ def _check_formats(value: object, place: str, report: Report) -> None:
         try:
             _connection().execute(f"SELECT try_strptime('', {literal(pattern)})").fetchall()
         except duckdb.Error as error:
-            report(place, f"the format {pattern!r} does not compile: {first_line(error)}", "correct it")
+            report(
+                place,
+                f"the format {pattern!r} does not compile: {first_line(error)}",
+                "write it as strptime wants it, such as %Y-%m-%d",
+            )
 
 
 def _check_custom(prop: SchemaProperty, place: str, report: Report, seeds: Path) -> None:

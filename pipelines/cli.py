@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from enum import StrEnum
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.csv
 import typer
 from rich.table import Column, Table
 
@@ -18,7 +17,8 @@ from pipelines.cli_accounts import app as accounts_app
 from pipelines.cli_dashboards import app as dashboards_app
 from pipelines.cli_refusals import app as refusals_app
 from pipelines.cli_safety import add_to as add_safety
-from pipelines.console import err, out, show_progress, told
+from pipelines.console import city_settings, err, out, show_progress, told
+from pipelines.rows import Format, as_csv, as_json, as_table
 from warehouse.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A city's lakehouse: land, build, check, ask.")
@@ -30,28 +30,29 @@ add_safety(app)
 app.add_typer(refusals_app, name="refusals")
 
 
-class Format(StrEnum):
-    """How rows are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
+Sources = Annotated[list[str] | None, typer.Option("--source", help="Only this source system; may be repeated.")]
+Since = Annotated[str | None, typer.Option(help="Pull again from this cursor value, e.g. 2026-01-01.")]
+FullRefresh = Annotated[bool, typer.Option(help="Build all tables anew from what landed.")]
+Build = Annotated[bool, typer.Option(help="Build and check after landing.")]
 
 
 @app.command()
-def run(
-    source: Annotated[list[str] | None, typer.Option(help="Only this source system; may be repeated.")] = None,
-    since: Annotated[str | None, typer.Option(help="Pull again from this cursor value, e.g. 2026-01-01.")] = None,
-    full_refresh: Annotated[bool, typer.Option(help="Build all tables anew from what landed.")] = False,
-    build: Annotated[bool, typer.Option(help="Build and check after landing.")] = True,
-) -> None:
+def run(source: Sources = None, since: Since = None, full_refresh: FullRefresh = False, build: Build = True) -> None:
     """Land what is new, build what is due, check it."""
     with told():
-        _run(load_settings(), source or [], since=since, full_refresh=full_refresh, build=build)
+        settings = city_settings()
+        if settings.city == "demo":
+            from pipelines.demo_city.servers import running_variables
+
+            # The made-up city's systems are where `gridlake up` started them; what is set already holds.
+            for name, value in running_variables(settings.home_path).items():
+                os.environ.setdefault(name, value)
+            settings = city_settings()
+        _run(settings, source or [], since=since, full_refresh=full_refresh, build=build)
 
 
 @app.command()
-def demo() -> None:
+def demo(source: Sources = None, since: Since = None, full_refresh: FullRefresh = False, build: Build = True) -> None:
     """Start the made-up city's source systems (unless `gridlake up` runs them), run the city once, stop them."""
     from pipelines.demo_city.servers import joined_city
 
@@ -60,7 +61,8 @@ def demo() -> None:
         err.print(f"The made-up city lives in {settings.home_path}", soft_wrap=True)
         with joined_city(settings.home_path) as environment:
             os.environ.update(environment)
-            _run(load_settings(city="demo"), [], since=None, full_refresh=False, build=True)
+            settings = load_settings(city="demo")
+            _run(settings, source or [], since=since, full_refresh=full_refresh, build=build)
 
 
 @app.command()
@@ -74,7 +76,7 @@ def up(
 
     with told():
         show_progress()
-        settings = load_settings()
+        settings = city_settings()
         if background:
             up_in_background(settings, [] if superset else ["--no-superset"])
         else:
@@ -87,7 +89,7 @@ def down() -> None:
     from pipelines.up import down as stop
 
     with told():
-        stopped = stop(load_settings())
+        stopped = stop(city_settings())
     out.print(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
@@ -133,14 +135,12 @@ def status() -> None:
     from pipelines.status import status as status_of
 
     with told():
-        settings = load_settings()
+        settings = city_settings()
         report = status_of(settings)
-    table = Table(
-        "data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined")), "last landed (UTC)"
-    )
+    table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined")), "last landed")
     for d in report.datasets:
         counts = (d.delivery_count, d.read_count, d.accepted_count, d.quarantined_count)
-        landed = f"{d.loaded_at:%Y-%m-%d %H:%M}" if d.loaded_at else "never"
+        landed = f"{_local(d.loaded_at, settings):%Y-%m-%d %H:%M}" if d.loaded_at else "never"
         table.add_row(f"{d.dataset}\n{d.title}", *(f"{count:,}" for count in counts), landed)
     out.print(table)
     built = Table("table", _right("rows"))
@@ -158,6 +158,10 @@ def status() -> None:
         out.print(line, style="yellow", markup=False, soft_wrap=True)
     errors = sum(result.severity == "error" for result in report.failing)
     out.print(f"checks that fail: {errors} with errors, {len(report.failing) - errors} with warnings")
+    for trouble in report.troubles:
+        err.print(trouble, style="red", markup=False, soft_wrap=True)
+    if errors or report.troubles:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -166,7 +170,7 @@ def sources() -> None:
     from pipelines.source import load_sources
 
     with told():
-        systems = load_sources(load_settings().city)
+        systems = load_sources(city_settings().city)
     table = Table("system", "kind", "data set", "from", "schedule")
     for system in systems:
         for entry in system.datasets:
@@ -193,7 +197,7 @@ def query(
     from warehouse.query import query as run_query
 
     with told():
-        rows = run_query(load_settings(), sql, limit)
+        rows = run_query(city_settings(), sql, limit)
     _print_rows(rows, output)
     is_cut = (rows.schema.metadata or {}).get(IS_CUT) == b"true"
     err.print(f"{rows.num_rows} rows" + (" (there are more: raise --limit)" if is_cut else ""))
@@ -201,15 +205,11 @@ def query(
 
 def _print_rows(rows: pa.Table, output: Format) -> None:
     if output is Format.csv:
-        pa.csv.write_csv(rows, pa.PythonFile(sys.stdout.buffer, mode="w"))
-        return
-    if output is Format.json:
-        sys.stdout.write(json.dumps(rows.to_pylist(), ensure_ascii=False, default=str, indent=1) + "\n")
-        return
-    table = Table(*rows.column_names)
-    for row in rows.to_pylist():
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
-    out.print(table)
+        sys.stdout.buffer.write(as_csv(rows))
+    elif output is Format.json:
+        sys.stdout.write(as_json(rows) + "\n")
+    else:
+        out.print(as_table(rows))
 
 
 @app.command()
@@ -225,7 +225,7 @@ def maintain(
 
     with told():
         report = run_maintenance(
-            load_settings(), orphans_anyway=orphans_anyway, progress=lambda line: out.print(line, markup=False)
+            city_settings(), orphans_anyway=orphans_anyway, progress=lambda line: out.print(line, markup=False)
         )
     for name, count in asdict(report).items():
         if name != "failed":
@@ -266,6 +266,10 @@ def contracts_generate() -> None:
             written.append(source_names.SEED)
     for path in (*generated(), source_names.SEED):
         out.print(f"{path.name} {'written' if path in written else 'was up to date'}")
+
+
+def _local(moment: datetime, settings: Settings) -> datetime:
+    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(settings.timezone))
 
 
 def _right(name: str) -> Column:

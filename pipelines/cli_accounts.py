@@ -8,9 +8,8 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import out, told
+from pipelines.console import city_settings, out, told
 from warehouse.errors import SettingsError
-from warehouse.settings import load_settings
 
 app = typer.Typer(no_args_is_help=True, help="Accounts of Superset.")
 
@@ -40,7 +39,7 @@ def set_account(
             raise SettingsError("is not a name for an account", where="name", value=name, fix="use letters and digits")
         roles = _superset_roles(role, unit or [])
         request = {"action": "set", "name": name, "roles": roles, "is_new_password": new_password}
-        (answer,) = accounts(load_settings(), request)
+        (answer,) = accounts(city_settings(), request)
     out.print(f"{'added' if answer['is_new'] else 'changed'}: {name} ({', '.join(roles)})")
     if answer["password_file"]:
         out.print(f"its password is in {answer['password_file']}", soft_wrap=True)
@@ -52,7 +51,7 @@ def remove(name: Annotated[str, typer.Argument(help="The account.")]) -> None:
     from pipelines.superset import accounts
 
     with told():
-        accounts(load_settings(), {"action": "remove", "name": name})
+        accounts(city_settings(), {"action": "remove", "name": name})
     out.print(f"closed: {name}")
 
 
@@ -64,7 +63,7 @@ def list_accounts() -> None:
     from pipelines.superset import accounts
 
     with told():
-        (answer,) = accounts(load_settings(), {"action": "list"})
+        (answer,) = accounts(city_settings(), {"action": "list"})
     table = Table("account", "roles", "state")
     for account in answer["accounts"]:
         table.add_row(account["name"], ", ".join(account["roles"]), "open" if account["is_active"] else "closed")

@@ -7,8 +7,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from pipelines.console import out, told
-from warehouse.settings import load_settings
+from pipelines.console import city_settings, out, told
 
 app = typer.Typer(no_args_is_help=True, help="Deliveries that were refused whole.")
 
@@ -20,7 +19,7 @@ def list_refusals() -> None:
     from warehouse.lake import open_lake
 
     with told():
-        settings = load_settings()
+        settings = city_settings()
         with open_lake(settings, read_only=True, spatial=False) as lake:
             refusals = open_refusals(lake)
     for refusal in refusals:
@@ -41,5 +40,5 @@ def accept_refusal(
     from quality.refusals import accept
 
     with told():
-        closed = accept(load_settings(), refusal, reason)
+        closed = accept(city_settings(), refusal, reason)
     out.print(f"left out: {closed.dataset}: {closed.uri}", markup=False, soft_wrap=True)

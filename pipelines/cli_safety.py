@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.console import err, out, told
-from warehouse.settings import load_settings
+from pipelines.console import city_settings, err, out, told
 
 
 def verify(
@@ -17,7 +16,7 @@ def verify(
     from warehouse.verify import verify as verify_lake
 
     with told():
-        found = verify_lake(load_settings(), deep=deep)
+        found = verify_lake(city_settings(), deep=deep)
     for fault in found.faults:
         err.print(str(fault), style="red", markup=False, soft_wrap=True)
     out.print(f"{found.file_count:,} files ({found.byte_count / 1e6:,.1f} MB) checked, {len(found.faults):,} faults")

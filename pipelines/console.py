@@ -10,7 +10,9 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
+from pipelines.source import refuse_unknown_city
 from warehouse.errors import GridLakeError
+from warehouse.settings import Settings, load_settings
 from warehouse.storage import explained
 
 # Without a terminal the width is unknown, and a table cut to 80 columns would lose its figures.
@@ -40,6 +42,18 @@ def told() -> Iterator[None]:
 
 def _show(error: GridLakeError) -> None:
     err.print(str(error), style="red", markup=False, soft_wrap=True)
+
+
+def city_settings() -> Settings:
+    """The settings of a city that there is.
+
+    Raises:
+        SettingsError: a setting is unknown or bad.
+        SourceError: nothing is known of the city.
+    """
+    settings = load_settings()
+    refuse_unknown_city(settings.city)
+    return settings
 
 
 def show_progress() -> None:

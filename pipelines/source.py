@@ -104,6 +104,28 @@ class DatasetSource(Strict):
         return frozenset(name for field in fields for name in self.source_names(field))
 
 
+_CRON_LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
+def _is_cron(text: str) -> bool:
+    """Whether the text is cron with numbers: `*`, numbers, spans and steps, separated by commas."""
+    fields = text.split()
+    return len(fields) == len(_CRON_LIMITS) and all(
+        _is_cron_part(part, *limits)
+        for field, limits in zip(fields, _CRON_LIMITS, strict=True)
+        for part in field.split(",")
+    )
+
+
+def _is_cron_part(part: str, lowest: int, highest: int) -> bool:
+    found = re.fullmatch(r"(?:\*|(\d+)(?:-(\d+))?)(?:/(\d+))?", part)
+    if found is None:
+        return False
+    first, last, step = (int(number) if number else None for number in found.groups())
+    ends = [number for number in (first, last) if number is not None]
+    return all(lowest <= number <= highest for number in ends) and ends == sorted(ends) and step != 0
+
+
 class SourceSystem(Strict):
     """One source system of a city: one YAML file."""
 
@@ -132,6 +154,13 @@ class SourceSystem(Strict):
             # Each would take the other's rows for deleted, and they would share a watermark.
             raise ValueError("a data set may stand only once in a service or a database")
         return self
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_cron_string(cls, value: str | None) -> str | None:
+        if value is not None and not _is_cron(value):
+            raise ValueError("must be five fields such as `15 */4 * * *`: minute, hour, day, month, day of the week")
+        return value
 
     @property
     def dataset_names(self) -> list[str]:
@@ -174,14 +203,13 @@ def _showable(error: ErrorDetails) -> object:
     return value
 
 
-def load_sources(city: str, folder: Path = SOURCES) -> list[SourceSystem]:
-    """All source systems of a city, by file name.
+def refuse_unknown_city(city: str, folder: Path = SOURCES) -> None:
+    """Raise where nothing is known of the city.
 
     Raises:
-        SourceError: the city has no sources, a file is wrong, or names another city than its folder.
+        SourceError: it has no sources; the message names the cities there are.
     """
-    paths = sorted((folder / city).glob("*.yml"))
-    if not paths:
+    if not any((folder / city).glob("*.yml")):
         cities = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.exists() else []
         raise SourceError(
             "there is no such city",
@@ -189,6 +217,16 @@ def load_sources(city: str, folder: Path = SOURCES) -> list[SourceSystem]:
             value=city,
             fix=f"use one of {cities}, or add pipelines/sources/{city}/",
         )
+
+
+def load_sources(city: str, folder: Path = SOURCES) -> list[SourceSystem]:
+    """All source systems of a city, by file name.
+
+    Raises:
+        SourceError: the city has no sources, a file is wrong, or names another city than its folder.
+    """
+    refuse_unknown_city(city, folder)
+    paths = sorted((folder / city).glob("*.yml"))
     systems = [load_source(path) for path in paths]
     for path, system in zip(paths, systems, strict=True):
         if system.city != city or system.system != path.stem:

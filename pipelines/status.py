@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from catalog.contract import load_contracts
 from pipelines.build import built_state, current_state
 from pipelines.source import load_sources
 from pipelines.strays import strays
+from quality.held_back import holding
 from quality.results import CheckResult, latest
 from warehouse.lake import open_lake
 from warehouse.layout import tables
 from warehouse.settings import Settings
 
+LEAST_FREE_BYTES = 2_000_000_000
 # How far each model has come; of no use to people.
 _BOOKKEEPING = {"build_position", "touched_key", "case_touched_day"}
 
@@ -33,13 +37,14 @@ class DatasetStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole lake; `strays` are files in its sources' folders that no source takes."""
+    """The whole lake; `strays` are files in its sources' folders that no source takes, `troubles` are an operator's."""
 
     datasets: tuple[DatasetStatus, ...]
     tables: tuple[tuple[str, int], ...]
     is_build_due: bool
     failing: tuple[CheckResult, ...]
     strays: tuple[str, ...]
+    troubles: tuple[str, ...]
 
 
 def status(settings: Settings) -> Status:
@@ -71,4 +76,25 @@ def status(settings: Settings) -> Status:
         )
     failing = tuple(result for result in latest(settings) if not result.is_passed)
     untaken = tuple(strays(settings, load_sources(settings.city)))
-    return Status(tuple(datasets), tuple(built), is_due, failing, untaken)
+    troubles = tuple(_troubles(settings, failing))
+    return Status(tuple(datasets), tuple(built), is_due, failing, untaken, troubles)
+
+
+def _troubles(settings: Settings, failing: Sequence[CheckResult]) -> Iterator[str]:
+    """What an operator has to look at besides checks: each a sentence."""
+    from pipelines.dagster_home import stuck_runs
+
+    for result in holding(failing):
+        yield f"held back is what depends on {result.layer}.{result.dataset}: {result.message}"
+    for told in stuck_runs(settings):
+        yield f"{told}; the next `gridlake run` or `gridlake up` ends it"
+    free = shutil.disk_usage(settings.home_path).free
+    if free < LEAST_FREE_BYTES:
+        yield f"only {free / 1e9:.1f} GB of disk are free at {settings.home_path}: make room"
+    with open_lake(settings, read_only=True, spatial=False) as lake:
+        ((newest,),) = lake.execute("SELECT max(loaded_at) FROM lake.ops.load").fetchall()
+    now = datetime.now(UTC).replace(tzinfo=None)
+    if newest is None:
+        yield "nothing has landed yet: look at GRIDLAKE_DATA and at the sources, then `gridlake run`"
+    elif newest > now + timedelta(minutes=5):
+        yield f"the newest landing is dated {newest:%Y-%m-%d %H:%M} UTC, later than the clock: one of both is wrong"

@@ -18,6 +18,11 @@ from warehouse.statements import only_statement, refuse_unless_reading, syntax_t
 
 DEFAULT_LIMIT = 10_000
 IS_CUT = b"gridlake.is_cut"
+# DuckDB's own would list the tables of one schema, which is empty, or of its inner catalogues too.
+_LISTING = (
+    "SELECT table_schema AS schema, table_name AS table FROM information_schema.tables"
+    " WHERE table_catalog = 'lake' ORDER BY ALL"
+)
 
 
 def query(settings: Settings, sql: str, limit: int | None = DEFAULT_LIMIT) -> pa.Table:
@@ -33,10 +38,13 @@ def query(settings: Settings, sql: str, limit: int | None = DEFAULT_LIMIT) -> pa
     with open_lake(settings, read_only=True) as connection:
         try:
             _lock(connection, settings)
-            return _fetch(connection, _checked_statement(connection, sql), limit)
+            is_listing = " ".join(sql.lower().rstrip("; \n").split()) in ("show tables", "show all tables")
+            return _fetch(connection, _LISTING if is_listing else _checked_statement(connection, sql), limit)
         except duckdb.Error as error:
             raise LakeError(
-                "the statement failed: " + without_secrets(str(error), settings), where="SQL", fix="correct it"
+                "the statement failed: " + without_secrets(str(error), settings),
+                where="SQL",
+                fix="correct the statement; `show tables` lists what there is, `describe schema.table` its columns",
             ) from None
 
 

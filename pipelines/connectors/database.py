@@ -122,7 +122,12 @@ def _attach(connection: duckdb.DuckDBPyConnection, engine: str, url: str) -> Non
     if engine == "sqlite":
         path = Path(url.removeprefix("sqlite:///"))
         if not path.is_file():
-            raise SourceError("the database file is not there", where="database.url", value=str(path), fix="correct it")
+            raise SourceError(
+                "the database file is not there",
+                where="database.url",
+                value=str(path),
+                fix="check that the path in the source file leads to the database",
+            )
         load_extensions(connection, ("sqlite_scanner",))
         connection.execute(f"ATTACH {literal(str(path))} AS {_ALIAS} (TYPE sqlite, READ_ONLY)")
         return

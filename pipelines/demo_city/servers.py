@@ -79,8 +79,16 @@ def joined_city(home: Path) -> Iterator[dict[str, str]]:
             if not path.exists():
                 fix = "try again in a moment"
                 raise CityStarting(f"{error}, and is not ready yet", where=str(path), fix=fix) from None
-            variables = dict(part.split("=", 1) for part in shlex.split(path.read_text()))
+            variables = running_variables(home)
         yield variables
+
+
+def running_variables(home: Path) -> dict[str, str]:
+    """The variables of the city that runs over this folder; none where it does not run."""
+    try:
+        return dict(part.split("=", 1) for part in shlex.split(environment_file(home).read_text()))
+    except FileNotFoundError:
+        return {}
 
 
 def advance(home: Path, day: str) -> State:

@@ -137,3 +137,38 @@ def test_a_bad_delivery_holds_the_build_back_and_says_why(
         in result.stderr
     )
     assert "core and indicator were left as they are" in result.stdout
+
+
+def test_query_prints_every_kind_of_value_as_csv_and_as_json_that_readers_take(small_lake: Path) -> None:
+    sql = """SELECT [1, 2] AS n, 'nan'::DOUBLE AS n, {'a': [NULL]} AS s, DATE '2026-04-01' AS d,
+                    TIMESTAMP '2026-04-01 08:00:00' AS t, 1.50::DECIMAL(9, 2) AS c"""
+    result = runner.invoke(app, ["query", sql, "--format", "json"])
+    (row,) = json.loads(result.stdout, parse_constant=pytest.fail)
+    assert row == {
+        "n": [1, 2],
+        "n_2": None,
+        "s": {"a": [None]},
+        "d": "2026-04-01",
+        "t": "2026-04-01T08:00:00",
+        "c": "1.50",
+    }
+    result = runner.invoke(app, ["query", sql, "--format", "csv"])
+    header, values = result.stdout.splitlines()
+    assert header == '"n","n_2","s","d","t","c"'
+    assert values.startswith('"[1, 2]",,"{""a"": [null]}",2026-04-01,2026-04-01 08:00:00')
+    assert "[1, 2]" in runner.invoke(app, ["query", sql]).stdout
+
+
+def test_the_tables_and_the_columns_of_one_can_be_asked_for(small_lake: Path) -> None:
+    listed = runner.invoke(app, ["query", "show tables;", "--format", "csv"])
+    assert '"core","place"' in listed.stdout.splitlines()
+    described = runner.invoke(app, ["query", "describe core.place", "--format", "csv"])
+    assert '"name"' in described.stdout
+
+
+def test_an_unknown_city_is_told_before_its_missing_lake(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRIDLAKE_CITY", "atlantis")
+    for command in (["status"], ["query", "SELECT 1"], ["run"], ["maintain"], ["refusals", "list"]):
+        result = runner.invoke(app, command)
+        assert result.exit_code == 1
+        assert "there is no such city" in result.stderr
