@@ -210,12 +210,12 @@ def _choose(batch: Batch, names: list[str], captures: list[str]) -> _Choice | No
             continue
         exact = [c for c in batch.columns if c.name == name]
         fitting = exact or [c for c in batch.columns if plain_name(c.name) == plain_name(name)]
-        if not fitting:
-            _refuse_repeated(batch, name)
-        elif len(fitting) > 1 and batch.names is None:
+        if len(fitting) > 1 and batch.names is None:
             raise UnusableHeader(_which_of(name, fitting))
         found += fitting
     if not found:
+        for name in names:
+            _refuse_repeated(batch, name)
         return None
     is_text = all(c.is_text for c in found)
     values = [c.expression if is_text or not c.is_text else f"CAST({c.expression} AS VARCHAR)" for c in found]

@@ -45,7 +45,7 @@ BARS = {
 }
 
 
-def system(dataset: str, root: Path, path: str, fields: dict[str, str]) -> SourceSystem:
+def system(dataset: str, root: Path, path: str, fields: dict[str, str | list[str]]) -> SourceSystem:
     """A source system of one data set of CSV files."""
     return SourceSystem.model_validate(
         {
@@ -62,7 +62,7 @@ def system(dataset: str, root: Path, path: str, fields: dict[str, str]) -> Sourc
 
 
 def land_traffic(settings: Settings, root: Path) -> int:
-    fields = {
+    fields: dict[str, str | list[str]] = {
         "measured_at": "datetime_utc",
         "segment_id": "identifier",
         "load_count": "auslastung",
@@ -74,7 +74,7 @@ def land_traffic(settings: Settings, root: Path) -> int:
 
 
 def land_permits(settings: Settings, root: Path) -> int:
-    fields = {
+    fields: dict[str, str | list[str]] = {
         "permit_type": "sub_type",
         "issued_date": "date_issued",
         "existing_area": "total_existing_bldg_footage",
@@ -84,6 +84,8 @@ def land_permits(settings: Settings, root: Path) -> int:
         "repair_area": "remodel_repair_footage",
         "unit_count": "number_of_units",
         "lon": "lng",
+        # Two months of files have the column twice.
+        "lat": ["lat", "lat #1"],
         "city_name": "city",
     }
     contract = load_contract(CONTRACTS / "permit_daily.yml")

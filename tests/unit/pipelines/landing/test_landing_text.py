@@ -81,10 +81,13 @@ def test_columns_of_one_name_are_told_apart_by_their_number(place: Place) -> Non
         "2 columns are called 地点. Fix: say under `fields` of the source file which of them is meant:"
         " '地点 #1' or '地点 #2'"
     )
-    place.with_entry(fields=NAMES | {"place": "地点 #2"}).land()
+    # A file before the second column came has the plain name.
+    place.drop("b.csv", "编号,地点,状态\n3,早先,待办\n")
+    place.with_entry(fields=NAMES | {"place": ["地点", "地点 #2"]}).land()
     assert place.rows("case_no, place, _extra", order="1") == [
         ("1", "办结", '{"地点 #1":"受理"}'),
         ("2", "办结二", '{"地点 #1":null}'),
+        ("3", "早先", None),
     ]
     assert place.loads()[0]["unknown_columns"] == ["地点 #1"]
 
