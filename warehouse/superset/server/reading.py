@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from flask import Flask, g, has_app_context, has_request_context, request
+from flask import Flask, g, has_app_context, request
 
 from warehouse.expressions import ExpressionRefused, refuse_unless_expression
 from warehouse.superset.server.gate import CATALOGUE_ONLY, EVERYTHING_PUBLISHED, Reading, tables_of
@@ -22,27 +22,33 @@ def current() -> Reading:
     """What the query of this request may read."""
     # Kept in Flask's `g`, not in a context variable: an answer that is sent while it is computed (a large CSV file)
     # takes `g` along, and nothing else.
-    if has_app_context() and _KEY in g:
-        noted: Reading = g.get(_KEY)
-        return noted
-    # SQL Lab runs its statements within an application context of their own, which begins empty.
-    return EVERYTHING_PUBLISHED if _is_sql_lab() else CATALOGUE_ONLY
+    return g.get(_KEY, CATALOGUE_ONLY) if has_app_context() else CATALOGUE_ONLY
 
 
 def install(app: Flask) -> None:
     """Note what each query may read, and check expressions wherever Superset takes one."""
     app.before_request(_sql_lab)
     _note_data_sets()
+    _note_statements()
     _check_expressions()
 
 
 def _sql_lab() -> None:
-    if _is_sql_lab():
+    if request.path.startswith(_SQL_LAB):
         setattr(g, _KEY, EVERYTHING_PUBLISHED)
 
 
-def _is_sql_lab() -> bool:
-    return has_request_context() and request.path.startswith(_SQL_LAB)
+def _note_statements() -> None:
+    """SQL Lab runs its statements within a request context of its own, which begins empty."""
+    from superset import sql_lab
+
+    run = sql_lab.execute_sql_statements
+
+    def run_noted(*arguments: Any, **named: Any) -> Any:
+        setattr(g, _KEY, EVERYTHING_PUBLISHED)
+        return run(*arguments, **named)
+
+    sql_lab.execute_sql_statements = run_noted
 
 
 def _note_data_sets() -> None:
