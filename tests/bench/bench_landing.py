@@ -83,10 +83,12 @@ def land_permits(settings: Settings, root: Path) -> int:
         "job_value": "total_job_valuation",
         "repair_area": "remodel_repair_footage",
         "unit_count": "number_of_units",
-        "lon": "lng",
-        # Two months of files have the column twice.
+        # Two months of files have these columns twice.
+        "accuracy": ["accuracy", "accuracy #1"],
+        "city_name": ["city", "city #1"],
         "lat": ["lat", "lat #1"],
-        "city_name": "city",
+        "lon": ["lng", "lng #1"],
+        "postal_code": ["postal_code", "postal_code #1"],
     }
     contract = load_contract(CONTRACTS / "permit_daily.yml")
     result = land(settings, system("permit_daily", root, "{year}/*.csv", fields), "permit_daily", contract)
