@@ -149,6 +149,10 @@ def _check_custom(prop: SchemaProperty, place: str, report: Report, seeds: Path)
             one_of(own[key], terms, f"{place}.{key}", report)
     if "unit" in own and prop.logicalType not in ("integer", "number"):
         report(f"{place}.unit", f"means nothing for the type {prop.logicalType}", "take it out")
+    if "futureAllowed" in own and own["futureAllowed"] is not True:
+        report(f"{place}.futureAllowed", f"{own['futureAllowed']!r} is not true", "write true, or take it out")
+    if "futureAllowed" in own and prop.logicalType not in ("date", "timestamp"):
+        report(f"{place}.futureAllowed", f"means nothing for the type {prop.logicalType}", "take it out")
     if own.get("personalData") and not own.get("restriction"):
         report(place, "personal data without a restriction", f"add restriction: one of {list(vocabulary.RESTRICTIONS)}")
     if own.get("restriction") and not filled(own.get("restrictionReason")):

@@ -41,7 +41,8 @@ class Field:
     """One field of a data set.
 
     `physical_type` is DuckDB's type; `formats` are strptime patterns tried after ISO for dates and times;
-    `minimum` and `maximum` are inclusive; `pattern` must match the whole text.
+    `is_future_allowed` of what is planned (a due time, the end of a permit); `minimum` and `maximum` are inclusive;
+    `pattern` must match the whole text.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Field:
     maximum: float | str | None = None
     max_length: int | None = None
     formats: tuple[str, ...] = ()
+    is_future_allowed: bool = False
     personal_data: str | None = None
     restriction: str | None = None
     restriction_reason: str | None = None
@@ -268,6 +270,7 @@ def _field(prop: SchemaProperty) -> Field:
         maximum=options.get("maximum"),
         max_length=options.get("maxLength"),
         formats=(formats,) if isinstance(formats, str) else tuple(formats),
+        is_future_allowed=own.get("futureAllowed") is True,
         personal_data=own.get("personalData"),
         restriction=own.get("restriction"),
         restriction_reason=own.get("restrictionReason"),

@@ -189,7 +189,7 @@ CONTRACT_PROPERTIES = frozenset(
         "quarantineShareReason",
     }
 )
-FIELD_PROPERTIES = frozenset({"unit", "codeList", "personalData", "restriction", "restrictionReason"})
+FIELD_PROPERTIES = frozenset({"futureAllowed", "unit", "codeList", "personalData", "restriction", "restrictionReason"})
 RULE_PROPERTIES = frozenset({"descriptionZh"})
 
 _DECIMAL = re.compile(r"DECIMAL\((\d{1,2}),\s?(\d{1,2})\)")

@@ -10,6 +10,7 @@ import codecs
 import os
 import re
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -18,7 +19,8 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from pipelines.source_parts import Cursor, Fix, Paging, Strict, Success
+from pipelines.source_parts import Cursor, Fix, Moment, Paging, Strict, Success
+from quality.moments import Telling
 from quality.rules import MAX_COUNTED
 from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT, Settings
@@ -80,6 +82,8 @@ class DatasetSource(Strict):
     sheet: int | str = 1
     fields: dict[str, str | list[str]] = Field(default_factory=dict)
     null_values: tuple[str, ...] = ("",)
+    moments: dict[str, Moment] = Field(default_factory=dict)
+    future_tolerance: timedelta = timedelta(days=1)
     fixes: Annotated[tuple[Fix, ...], Field(max_length=MAX_COUNTED)] = ()
 
     @field_validator("encoding")
@@ -98,6 +102,10 @@ class DatasetSource(Strict):
         """The source columns a contract field may come from, best first."""
         named = self.fields.get(field, field)
         return [named] if isinstance(named, str) else list(named)
+
+    def telling(self, field: str) -> Telling:
+        """How the source tells the times of a contract field."""
+        return self.moments.get(field, self.moments.get("*", Moment())).telling
 
     def wanted(self, fields: Iterable[str]) -> frozenset[str]:
         """All source columns that these contract fields may come from."""
@@ -136,6 +144,7 @@ class SourceSystem(Strict):
     owner: str
     kind: Literal["rest", "database", "files"]
     schedule: str | None = None
+    as_of: datetime | None = None
     rest: RestConnection | None = None
     database: DatabaseConnection | None = None
     files: FilesConnection | None = None

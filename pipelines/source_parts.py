@@ -8,8 +8,11 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from quality.moments import Telling, Tells
 
 
 class Strict(BaseModel):
@@ -39,8 +42,29 @@ class Cursor(Strict):
     field: str
     param: str | None = None
     overlap: timedelta = timedelta(0)
-    format: str = "%Y-%m-%dT%H:%M:%SZ"
+    format: str | None = None
     start: str | None = None
+
+
+class Moment(Strict):
+    """How the source tells the times of a field; `ignore_offset` says why the offset that it writes is wrong."""
+
+    tells: Tells = "auto"
+    zone: str | None = None
+    ignore_offset: Annotated[str, Field(min_length=10)] | None = None
+
+    @field_validator("zone")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        try:
+            return value and ZoneInfo(value).key
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"{value!r} is no time zone; use for example Europe/Berlin") from None
+
+    @property
+    def telling(self) -> Telling:
+        """The same as landing needs it."""
+        return Telling(self.tells, self.zone, self.ignore_offset is not None)
 
 
 class Success(Strict):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from catalog.codelists import code_list
 from catalog.contract import Contract, ContractError, Field
+from quality import moments as moment
+from quality.moments import Moments, Telling
 from warehouse.identifiers import literal, quoted
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})
@@ -44,18 +46,23 @@ class CompiledContract:
     warnings: tuple[Condition, ...]
 
 
-def compile_contract(contract: Contract, source_is_text: Mapping[str, bool]) -> CompiledContract:
+def compile_contract(
+    contract: Contract, source_is_text: Mapping[str, bool], moments: Moments | None = None
+) -> CompiledContract:
     """Compile all fields and rules.
 
     Args:
         contract: the data set's contract.
         source_is_text: for each field name whether its source value arrives as text; a field that is not
             in the mapping is missing from the source and becomes NULL.
+        moments: how the source tells time; absent it is as in UTC, and no time is too late.
 
     Raises:
         ContractError: a code list is missing, or there are too many warnings to count.
     """
+    times = moments or Moments()
     plain: list[tuple[str, str]] = []
+    told: list[Condition] = []
     typed: list[tuple[str, str]] = []
     errors: list[Condition] = []
     for number, field in enumerate(contract.fields):
@@ -64,14 +71,18 @@ def compile_contract(contract: Contract, source_is_text: Mapping[str, bool]) -> 
             continue
         is_text = source_is_text[field.name]
         source, parsed = f"_s{number}", f"_p{number}"
-        expression = plain_cast(field, source, is_text=is_text)
+        telling = times.of(field.name)
+        expression = plain_cast(field, source, is_text=is_text, telling=telling)
         if expression != "NULL":
             plain.append((parsed, expression))
-        typed.append((field.name, cast(field, source, parsed, is_text=is_text)))
-        errors += field_conditions(field, source)
+        typed.append((field.name, cast(field, source, parsed, is_text=is_text, moments=times)))
+        errors += field_conditions(field, source, times.latest)
+        if is_text and _moment_kind(field) and telling.tells == "local" and not telling.ignores_offset:
+            told.append(Condition(f"offset:{field.name}", moment.has_offset(source)))
+    told += _at_changes(contract, source_is_text, times)
     rules = [(rule, Condition(f"rule:{rule.name}", f"NOT ({rule.expression})")) for rule in contract.rules]
     errors += [condition for rule, condition in rules if rule.severity == "error"]
-    warnings = tuple(condition for rule, condition in rules if rule.severity != "error")
+    warnings = (*(condition for rule, condition in rules if rule.severity != "error"), *told)
     if len(warnings) > MAX_COUNTED:
         raise ContractError(
             f"has more than {MAX_COUNTED} rules of severity warning",
@@ -82,25 +93,45 @@ def compile_contract(contract: Contract, source_is_text: Mapping[str, bool]) -> 
     return CompiledContract(tuple(plain), tuple(typed), tuple(errors), warnings)
 
 
-def plain_cast(field: Field, source: str, *, is_text: bool) -> str:
+def _moment_kind(field: Field) -> bool:
+    return field.physical_type.upper() in _MOMENTS
+
+
+def _at_changes(contract: Contract, source_is_text: Mapping[str, bool], times: Moments) -> list[Condition]:
+    """One condition for the row: a time lies where the city's clock, or the source's, skips or repeats an hour."""
+    found: list[str | None] = []
+    for number, field in enumerate(contract.fields):
+        if field.name not in source_is_text or field.physical_type.upper() != "TIMESTAMP":
+            continue
+        found.append(moment.at_change(quoted(field.name), times.city))
+        zone = times.of(field.name).zone
+        if zone is not None and zone != times.city and times.of(field.name).tells in ("auto", "local"):
+            found.append(moment.at_change(f"_p{number}", zone))
+    broken = " OR ".join(condition for condition in found if condition)
+    return [Condition("clock_change", broken)] if broken else []
+
+
+def plain_cast(field: Field, source: str, *, is_text: bool, telling: Telling | None = None) -> str:
     """DuckDB's own cast of a source value, which `cast` then judges; a field that needs none gets NULL."""
     kind = field.physical_type.upper()
     if field.is_geometry or kind.startswith("VARCHAR") or (is_text and kind == "BOOLEAN"):
         return "NULL"
+    if is_text and kind in _MOMENTS and telling is not None and telling.tells in moment.COUNTED:
+        return moment.from_count(source, telling)
     # A cast of text to DATE ignores whatever follows the day, so a date is read as a time.
     if is_text and kind in _MOMENTS:
         return f"TRY_CAST({source} AS TIMESTAMP)"
     return f"TRY_CAST({source} AS {kind})"
 
 
-def cast(field: Field, source: str, plain: str, *, is_text: bool) -> str:
+def cast(field: Field, source: str, plain: str, *, is_text: bool, moments: Moments | None = None) -> str:
     """The expression that turns a source value into the field's type, or NULL where it does not fit.
 
     Written so that nothing is changed silently. What DuckDB's plain cast would do, and this does not: round
     12.5 to an integer and 12.345 to two places, read 1_000, 0x1F and 1e3 as integers, take NaN and infinity
     for numbers, `epoch` and the year 24 for dates, cut the time (or any other text) off a date.
 
-    A time keeps the clock reading that the source wrote; an offset such as +08:00 or Z is not applied.
+    A time that carries an offset (+08:00, Z) is turned into the city's time; a local one stays as it is written.
     `plain` is the column that holds `plain_cast`, so that it is computed once.
     """
     kind = field.physical_type.upper()
@@ -108,6 +139,8 @@ def cast(field: Field, source: str, plain: str, *, is_text: bool) -> str:
         return _geometry(source, is_text=is_text)
     if kind.startswith("VARCHAR"):
         return source if is_text else f"CAST({source} AS VARCHAR)"
+    if kind in _MOMENTS:
+        return _time(field, source, plain, is_text=is_text, moments=moments or Moments())
     if not is_text:
         return _native_cast(kind, source, plain)
     if kind in _INTEGERS:
@@ -123,9 +156,35 @@ def cast(field: Field, source: str, plain: str, *, is_text: bool) -> str:
             # Not IN: DuckDB would turn that into a join, which is computed for every row.
             f" WHEN list_contains({_TRUE}, {low}) THEN true WHEN list_contains({_FALSE}, {low}) THEN false END"
         )
-    if kind in _MOMENTS:
-        return _moment(field, kind, source, plain)
     return plain
+
+
+def _time(field: Field, source: str, plain: str, *, is_text: bool, moments: Moments) -> str:
+    """A date or time of the city, by the way in which the source tells it."""
+    kind, telling = field.physical_type.upper(), moments.of(field.name)
+    if is_text and telling.tells in moment.COUNTED:
+        years = "BETWEEN TIMESTAMP '1000-01-01' AND TIMESTAMP '9999-12-31'"
+        at = moment.of_count(f"CASE WHEN {plain} {years} THEN {plain} END", telling, moments.city)
+        if telling.tells == "excel":
+            # Cells that a person typed as text stand among those with days.
+            at = f"coalesce({at}, {_moment(field, 'TIMESTAMP', source, f'TRY_CAST({source} AS TIMESTAMP)')})"
+        return at if kind == "TIMESTAMP" else f"coalesce({_whole_day(at)}, {_whole_day(plain)})"
+    if not is_text:
+        reading = _native_cast(kind, source, plain)
+        return reading if kind == "DATE" else moment.from_native(reading, telling, moments.city)
+    reading = _moment(field, kind, source, plain)
+    if kind == "TIMESTAMP":
+        return moment.from_reading(reading, source, telling, moments.city)
+    if telling.tells == "local":
+        return reading
+    # A day may be written as the instant at which it begins in the city.
+    written = _moment(field, "TIMESTAMP", source, plain)
+    day = _whole_day(moment.from_reading(written, source, telling, moments.city))
+    return f"coalesce({reading}, CASE WHEN {moment.has_offset(source)} THEN {day} END)"
+
+
+def _whole_day(at: str) -> str:
+    return f"CASE WHEN {at} = date_trunc('day', {at}) THEN CAST({at} AS DATE) END"
 
 
 def _exact(source: str, plain: str, digits: str) -> str:
@@ -196,13 +255,16 @@ def _geometry(source: str, *, is_text: bool) -> str:
     )
 
 
-def field_conditions(field: Field, source: str) -> list[Condition]:
-    """The rules that one field's own declaration implies."""
+def field_conditions(field: Field, source: str, latest: str | None = None) -> list[Condition]:
+    """The rules that one field's own declaration implies; `latest` is the last time of which its row can know."""
     name = quoted(field.name)
     text = name if field.physical_type.upper().startswith("VARCHAR") else f"CAST({name} AS VARCHAR)"
     conditions = [Condition(f"type:{field.name}", f"{source} IS NOT NULL AND {name} IS NULL")]
     if field.is_required:
         conditions.append(Condition(f"required:{field.name}", f"{source} IS NULL"))
+    if latest is not None and _moment_kind(field) and not field.is_future_allowed:
+        limit = latest if field.physical_type.upper() == "TIMESTAMP" else f"CAST({latest} AS DATE)"
+        conditions.append(Condition(f"future:{field.name}", f"{name} > {limit}"))
     if field.pattern:
         pattern = f"NOT regexp_full_match({text}, {literal(field.pattern)})"
         conditions.append(Condition(f"pattern:{field.name}", pattern))

@@ -20,9 +20,11 @@ from pipelines.connectors.database_columns import Table, describe, postgres_rows
 from pipelines.connectors.tabular_reader import typed_batch
 from pipelines.landing.batch import Batch, Delivery, readable
 from pipelines.landing.changes import position_of
-from pipelines.landing.watermark import window_start
+from pipelines.landing.watermark import as_the_source_tells, time_of, window_start
 from pipelines.source import DatasetSource, SourceError, SourceSystem, expand, secrets_of, without
 from pipelines.source_parts import Cursor
+from quality.moments import COUNTED, Moments, in_source
+from quality.rules import cast, plain_cast
 from warehouse.extensions import load_extensions
 from warehouse.identifiers import literal, quoted
 from warehouse.settings import Settings
@@ -62,7 +64,7 @@ def batches(
         position = position_of(connection, system.system, entry.dataset)
         # A pull has no content to hash before it is read; it is told apart by where it began.
         identity = hashlib.sha256(f"{position}\0{begin}".encode()).hexdigest()
-        rows, unread = _rows(system.database.engine, table, entry, contract, begin)
+        rows, unread = _rows(system.database.engine, table, entry, contract, begin, settings.timezone)
         batch = typed_batch(connection, rows, (Delivery(uri, identity),), file="0", extra=unread)
     except duckdb.Error as error:
         _detach(connection)
@@ -83,21 +85,41 @@ def batches(
 
 
 def _rows(
-    engine: str, table: Table, entry: DatasetSource, contract: Contract, begin: str | None
+    engine: str, table: Table, entry: DatasetSource, contract: Contract, begin: str | None, city: str
 ) -> tuple[str, str | None]:
     """A FROM item of the rows that changed since `begin`, or of all; and the condition of rows that are unreadable."""
-    cursor = None if begin is None or entry.cursor is None else _cursor_column(table, entry, entry.cursor)
+    cursor = None if begin is None else entry.cursor
+    column = None if cursor is None else _cursor_column(table, entry, cursor)
     if engine == "postgres":
-        condition = None if cursor is None else f"{quoted(cursor)} >= {literal(str(begin))}"
-        return postgres_rows(_ALIAS, table, condition), None
+        asked = None
+        if column is not None and cursor is not None:
+            # In the column's own type, so that the database can use its index.
+            asked = f"{quoted(column)} >= {_since(dict(table.columns)[column], entry, cursor, str(begin), city)}"
+        return postgres_rows(_ALIAS, table, asked), None
     texts = {f.name for f in contract.fields if f.physical_type.upper() == "VARCHAR"}
     rows, unread = sqlite_rows(_ALIAS, table, entry.wanted(texts))
-    if cursor is not None and entry.cursor is not None:
-        kind = contract.field_named(entry.cursor.field).physical_type
+    if column is not None and cursor is not None:
+        field = contract.field_named(cursor.field)
+        moments = Moments(city, {field.name: entry.telling(field.name)})
+        plain = plain_cast(field, quoted(column), is_text=True, telling=moments.of(field.name))
+        value = cast(field, quoted(column), plain, is_text=True, moments=moments)
         # What is no time goes to quarantine, as it does without a cursor.
-        is_new = f"coalesce(TRY_CAST({quoted(cursor)} AS {kind}) >= CAST({literal(str(begin))} AS {kind}),"
-        rows = f"(SELECT * FROM {rows} WHERE {is_new} {quoted(cursor)} IS NOT NULL))"
+        is_new = f"coalesce({value} >= CAST({literal(str(begin))} AS {field.physical_type}),"
+        rows = f"(SELECT * FROM {rows} WHERE {is_new} {quoted(column)} IS NOT NULL))"
     return rows, unread
+
+
+def _since(kind: str, entry: DatasetSource, cursor: Cursor, begin: str, city: str) -> str:
+    """The literal of where a pull begins, for a column of this PostgreSQL type."""
+    at, telling = time_of(begin, city), entry.telling(cursor.field)
+    if at is None or telling.tells in COUNTED:
+        return literal(as_the_source_tells(begin, None, telling, city))
+    here = in_source(at, telling, city)
+    if kind == "timestamptz":
+        return f"{literal(here.isoformat(sep=' '))}::timestamptz"
+    if kind in ("timestamp", "date"):
+        return f"{literal(here.replace(tzinfo=None).isoformat(sep=' '))}::{kind}"
+    return literal(as_the_source_tells(begin, cursor.format or "%Y-%m-%d %H:%M:%S", telling, city))
 
 
 def _cursor_column(table: Table, entry: DatasetSource, cursor: Cursor) -> str:

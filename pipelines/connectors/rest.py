@@ -12,7 +12,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -24,7 +23,7 @@ from pipelines.connectors.paging import Progress, pages
 from pipelines.connectors.service_client import ServiceClient
 from pipelines.landing.batch import Batch, Delivery, UnreadableDelivery
 from pipelines.landing.changes import position_of
-from pipelines.landing.watermark import window_start
+from pipelines.landing.watermark import as_the_source_tells, window_start
 from pipelines.source import DatasetSource, SourceError, SourceSystem, expand, secrets_of
 from warehouse.settings import Settings
 
@@ -57,7 +56,9 @@ def batches(
     position = position_of(connection, system.system, entry.dataset)
     asked = dict(entry.params)
     if entry.cursor and begin is not None:
-        asked[entry.cursor.param or entry.cursor.field] = _formatted(begin, entry.cursor.format)
+        asked[entry.cursor.param or entry.cursor.field] = as_the_source_tells(
+            begin, entry.cursor.format, entry.telling(entry.cursor.field), settings.timezone
+        )
     params = {name: expand(value, settings, where=where) for name, value in asked.items()}
     # A parameter out of the environment may be a key.
     hidden = [token, *secrets_of(base), *(value for name, value in params.items() if value != asked[name])]
@@ -96,13 +97,6 @@ def batches(
         )
 
     yield pull()
-
-
-def _formatted(value: str, pattern: str) -> str:
-    try:
-        return datetime.fromisoformat(value).strftime(pattern)
-    except ValueError:
-        return value  # the cursor is a number
 
 
 @dataclass(frozen=True)

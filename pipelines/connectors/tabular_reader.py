@@ -17,6 +17,8 @@ from warehouse.identifiers import literal, quoted
 # Decimal digits that survive the way into a float and back.
 _EXACT_DIGITS = {"DOUBLE": 15, "FLOAT": 6}
 
+_INSTANT = "TIMESTAMP WITH TIME ZONE"
+
 
 class ParquetReader:
     """Reads Parquet; values keep their native type until the contract casts them."""
@@ -66,9 +68,11 @@ def typed_batch(
     """
     described = [row[:2] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()]
     described = [(name, kind) for name, kind in described if name != extra]
-    plain = numbered([name for name, _ in described], text=[kind == "VARCHAR" for _, kind in described])
+    plain = numbered([name for name, _ in described], text=[kind in ("VARCHAR", _INSTANT) for _, kind in described])
     columns = tuple(_guarded(column, kind) for column, (_, kind) in zip(plain, described, strict=True))
-    listing = ", ".join(f"{quoted(name)} AS _c{n}" for n, (name, _) in enumerate(described))
+    # An instant as text that carries its offset (the session's zone is UTC), and is then read as any other text.
+    values = [f"CAST({quoted(name)} AS VARCHAR)" if kind == _INSTANT else quoted(name) for name, kind in described]
+    listing = ", ".join(f"{value} AS _c{n}" for n, value in enumerate(values))
     return Batch(
         deliveries=deliveries,
         relation=f"(SELECT {listing}{f', {extra}' if extra else ''}, {file} AS _file FROM {source})",

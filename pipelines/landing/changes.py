@@ -6,7 +6,7 @@ recognised whole, by their content.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import duckdb
 
@@ -16,8 +16,6 @@ from pipelines.landing.tables import column_types
 from pipelines.source_parts import Cursor
 from warehouse.identifiers import literal, quoted
 
-# A row dated in the future must not silence its source until then. One day covers every time zone.
-_AHEAD = timedelta(days=1)
 # Temporary tables: the keys that earlier looks at a pull had, and what a whole table no longer has.
 SEEN = "staged_seen"
 GONE = "staged_gone"
@@ -90,7 +88,7 @@ def same_key(contract: Contract, alias: str = "s") -> str:
 
 
 def cursor_end(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: Cursor | None, source: str
+    connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: Cursor | None, source: str, latest: datetime
 ) -> str | None:
     """The watermark after this pull, or None where it does not move.
 
@@ -102,8 +100,8 @@ def cursor_end(
     kind = contract.field_named(cursor.field).physical_type.upper()
     ahead = ""
     if kind in ("DATE", "TIMESTAMP"):
-        latest = (datetime.now(UTC).replace(tzinfo=None) + _AHEAD).isoformat(sep=" ")
-        ahead = f" AND {quoted(cursor.field)} <= CAST({literal(latest)} AS TIMESTAMP)"
+        # A row dated in the future must not silence its source until then, also where the contract allows the date.
+        ahead = f" AND {quoted(cursor.field)} <= CAST({literal(latest.isoformat(sep=' '))} AS TIMESTAMP)"
     ((end,),) = connection.execute(
         f"SELECT CAST(greatest(max({quoted(cursor.field)}),"
         f" (SELECT max(TRY_CAST(cursor_value AS {kind})) FROM lake.ops.watermark"

@@ -78,7 +78,7 @@ def commit(
     if batch.mode != "append":
         mark_repeated(connection, staged, cursor)
     _summarise(connection, staged, told)
-    watermark = cursor_end(connection, contract, cursor, system.system)
+    watermark = cursor_end(connection, contract, cursor, system.system, staged.latest)
 
     def work(lake: duckdb.DuckDBPyConnection) -> Counts:
         if batch.mode != "append" and position_of(lake, system.system, contract.name) != batch.position:

@@ -17,6 +17,7 @@ import duckdb
 from catalog.contract import Contract
 from pipelines.connectors import database, files, rest
 from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader, plain_name
+from pipelines.landing.clock import Clock
 from pipelines.landing.commit import Counts, commit
 from pipelines.landing.second_look import look_again
 from pipelines.landing.stage import stage
@@ -124,13 +125,18 @@ def _refusal(dataset: str, delivery: Delivery, error: UnreadableDelivery) -> Ref
 def _refuse_unknown_fields(system: SourceSystem, entry: DatasetSource, contract: Contract) -> None:
     """A mistyped field would otherwise be a fix that never applies, or a column that is never read."""
     known = {f.name for f in contract.fields}
-    named = {*entry.fields, *(fix.field for fix in entry.fixes), *([entry.cursor.field] if entry.cursor else [])}
+    named = {
+        *entry.fields,
+        *(fix.field for fix in entry.fixes),
+        *(set(entry.moments) - {"*"}),
+        *([entry.cursor.field] if entry.cursor else []),
+    }
     if named - known:
         raise SourceError(
             "the contract has no such field",
             where=f"{system.city}/{system.system}.yml, data set {entry.dataset}",
             value=sorted(named - known),
-            fix=f"correct `fields`, `fixes` and `cursor`; the contract has {sorted(known)}",
+            fix=f"correct `fields`, `fixes`, `moments` and `cursor`; the contract has {sorted(known)}",
         )
 
 
@@ -176,9 +182,11 @@ def _land_all(
         if isinstance(piece, Refusal):
             refusals.append(piece)
             continue
-        started_at = datetime.now(UTC).replace(tzinfo=None)
+        now = datetime.now(UTC)
+        started_at = now.replace(tzinfo=None)
+        clock = Clock(settings.timezone, now, system.as_of)
         try:
-            staged = look_again(connection, entry, stage(connection, contract, entry, piece))
+            staged = look_again(connection, entry, stage(connection, contract, entry, piece, clock), clock)
             yield commit(
                 connection,
                 settings,

@@ -13,6 +13,7 @@ import duckdb
 
 from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.changes import SEEN, fill_gone, same_key
+from pipelines.landing.clock import Clock
 from pipelines.landing.stage import STAGED, Staged, stage
 from pipelines.source import DatasetSource
 from warehouse.identifiers import quoted
@@ -23,7 +24,7 @@ _LOOKS = 3
 _FEW_KEYS = 10
 
 
-def look_again(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, staged: Staged) -> Staged:
+def look_again(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, staged: Staged, clock: Clock) -> Staged:
     """Look again as often as needed; returns what is staged at last, and fills `GONE` for a whole table.
 
     Raises:
@@ -41,7 +42,7 @@ def look_again(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, stag
             _remember(connection, staged)
             batch = batch.again()
             try:
-                staged = stage(connection, staged.contract, entry, batch)
+                staged = stage(connection, staged.contract, entry, batch, clock)
             finally:
                 batch.release()
             fallen = _fallen_out(connection, staged)

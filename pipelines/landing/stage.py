@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 
 import duckdb
 
 from catalog.contract import Contract, Field
 from pipelines.landing.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, plain_name
+from pipelines.landing.clock import Clock, latest, latest_column, moments
 from pipelines.source import DatasetSource
+from quality.moments import COUNTED
 from quality.rules import CompiledContract, Condition, any_of, compile_contract, mask_of, names_of
 from warehouse.identifiers import literal, quoted
 
@@ -32,7 +35,8 @@ _TOTALS = r"(?i)((合|总|小|共|累)[\s\x{3000}]*计|总数|汇总|本页小�
 class Staged:
     """What is known of a staged batch besides its rows.
 
-    `unknown_columns` are those of a header that all deliveries share; None where each row may have its own.
+    `latest` is the last time of which its rows can know. `unknown_columns` are those of a header that all deliveries
+    share; None where each row may have its own.
     """
 
     contract: Contract
@@ -42,6 +46,7 @@ class Staged:
     missing_columns: tuple[str, ...]
     unknown_columns: tuple[str, ...] | None
     has_extra: bool
+    latest: datetime
 
     @property
     def extra(self) -> str:
@@ -49,7 +54,9 @@ class Staged:
         return "_extra" if self.has_extra else "CAST(NULL AS VARCHAR)"
 
 
-def stage(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: DatasetSource, batch: Batch) -> Staged:
+def stage(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, entry: DatasetSource, batch: Batch, clock: Clock
+) -> Staged:
     """Cast and check all rows of a batch into the temporary table `staged_rows`.
 
     Its columns: the contract's fields, `_file`, `_refused` (see `RULES` and `ORIGINAL`; NULL where no rule is
@@ -63,16 +70,19 @@ def stage(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: Data
     chosen = {f.name: _choose(batch, entry.source_names(f.name), captures) for f in contract.fields}
     _refuse_missing_required(contract, entry, batch, chosen)
     replaced = {fix.field for fix in entry.fixes if fix.replacement is not None}
+    limits = latest(clock, entry, batch.deliveries)
+    times = moments(clock, entry, contract, limits)
+    replaced |= {f.name for f in contract.fields if times.of(f.name).tells in COUNTED}
     texts = {f.name for f in contract.fields if f.physical_type.upper().startswith("VARCHAR")}
     present = {
         name: column.as_text() if name in texts else column.cast_to_text() if name in replaced else column
         for name, column in chosen.items()
         if column is not None
     }
-    compiled = compile_contract(contract, {name: column.is_text for name, column in present.items()})
+    compiled = compile_contract(contract, {name: column.is_text for name, column in present.items()}, times)
     used = frozenset(name for column in present.values() for name in column.names)
     try:
-        connection.execute(_select(contract, entry, batch, present, compiled, used))
+        connection.execute(_select(contract, entry, batch, present, compiled, used, latest_column(limits)))
     except duckdb.Error as error:
         raise UnreadableDelivery(batch.explain(str(error))) from None
     batch.verify()
@@ -84,6 +94,7 @@ def stage(connection: duckdb.DuckDBPyConnection, contract: Contract, entry: Data
         fix_labels=tuple(fix.label for fix in entry.fixes),
         missing_columns=tuple(name for name, column in chosen.items() if column is None),
         has_extra=batch.rest(used) is not None,
+        latest=max(limits),
         unknown_columns=None if unknown is None else tuple(name for name in unknown if name not in used),
     )
 
@@ -95,6 +106,7 @@ def _select(
     present: dict[str, _Choice],
     compiled: CompiledContract,
     used: frozenset[str],
+    limit: str | None,
 ) -> str:
     """The statement that fills `staged_rows`: source values, plain casts, typed values, then the rules over them."""
     sources = [
@@ -113,7 +125,7 @@ def _select(
     warned = f", {mask_of(compiled.warnings)} AS _warned" if compiled.warnings else ""
     rest = batch.rest(used)
     fields = ", ".join(quoted(f.name) for f in contract.fields)
-    values = f"SELECT *, {', '.join(sources)}{fixed} FROM {batch.relation}"
+    values = f"SELECT *, {', '.join(sources)}{fixed}{f', {limit} AS _latest' if limit else ''} FROM {batch.relation}"
     if plain:
         values = f"SELECT *, {', '.join(plain)} FROM ({values})"
     cast_values = f"SELECT *, {', '.join(typed)} FROM ({values})"

@@ -84,7 +84,7 @@ def read(
         *[("DATE", text, None) for text in ("epoch", "infinity", " epoch", "2024-01-05 (BC)", "2024-01", "5", "10:00")],
         ("TIMESTAMP", "2024-01-05T10:00:00", datetime(2024, 1, 5, 10)),
         ("TIMESTAMP", " 2024/1/5 10:00 ", datetime(2024, 1, 5, 10)),
-        ("TIMESTAMP", "2024-01-05T10:00:00+08:00", datetime(2024, 1, 5, 10)),
+        ("TIMESTAMP", "2024-01-05T10:00:00+08:00", datetime(2024, 1, 5, 2)),
         ("TIMESTAMP", "9999-12-31 23:59:59", datetime(9999, 12, 31, 23, 59, 59)),
         *[
             ("TIMESTAMP", text, None)

@@ -198,6 +198,6 @@ def test_types_of_a_database_keep_their_values(
     place = office(sqlite_settings, "postgres", postgres_database, tmp_path).with_contract(described)
     place.land()
     assert place.rows("order_no, price::varchar, seen::varchar, is_open, code, tags, data") == [
-        ("1", "1.50", "2026-01-01 00:00:00", True, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "[a, b]", '{"k": 1}')
+        ("1", "1.50", "2026-01-01 08:00:00", True, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "[a, b]", '{"k": 1}')
     ]
     assert [rules for _, rules, _ in place.quarantine()] == [["type:price"]]

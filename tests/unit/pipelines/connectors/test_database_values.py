@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.unit.pipelines.connectors.databases import Execute, executor, office
 from tests.unit.pipelines.landing.landings import Place, contract, field
 from warehouse.settings import Settings
@@ -150,3 +152,55 @@ def test_a_corrected_row_with_the_same_time_of_change_lands(source: tuple[Place,
     execute("UPDATE office.permit SET amount = 22 WHERE order_no = '2'")
     assert place.land().counts.accepted_count == 1
     assert place.rows("order_no, amount", order="_load_seq, 1") == [("1", 1), ("2", 2), ("2", 22)]
+
+
+def test_instants_of_postgres_are_times_of_the_city_and_pulled_from_there(
+    postgres_database: str, sqlite_settings: Settings, tmp_path: Path
+) -> None:
+    execute = executor("postgres", postgres_database)
+    execute(
+        "CREATE SCHEMA office",
+        "CREATE TABLE office.permit (order_no TEXT, amount INTEGER, updated_at TIMESTAMPTZ)",
+        "INSERT INTO office.permit VALUES ('1', 1, '2026-04-01 00:30+08'), ('2', 2, '2026-03-31 16:29Z')",
+    )
+    place = office(
+        sqlite_settings, "postgres", postgres_database, tmp_path, cursor={"field": "updated_at", "overlap": "PT0S"}
+    )
+    place.land()
+    assert place.rows("order_no, updated_at::varchar", order="1") == [
+        ("1", "2026-04-01 00:30:00"),
+        ("2", "2026-04-01 00:29:00"),
+    ]
+    assert place.watermark() == "2026-04-01 00:30:00"
+    execute("UPDATE office.permit SET amount = 9", "INSERT INTO office.permit VALUES ('3', 3, '2026-03-31 16:30:01Z')")
+    counts = place.land().counts
+    # Row 2 lies a minute before the watermark.
+    assert (counts.fetched_count, counts.accepted_count) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("telling", "first", "second"),
+    [
+        ({"tells": "epoch_s"}, "1774974600", "1774974601"),
+        ({"tells": "utc"}, "'2026-03-31 16:30:00'", "'2026-03-31T16:30:01'"),
+        ({"tells": "auto"}, "'2026-03-31 16:30:00Z'", "'2026-04-01 00:30:01'"),
+    ],
+)
+def test_a_cursor_of_sqlite_is_read_as_it_is_told(
+    sqlite_settings: Settings, tmp_path: Path, telling: dict[str, str], first: str, second: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/office.db"
+    execute = executor("sqlite", url)
+    execute(
+        "CREATE TABLE permit (order_no TEXT, amount INTEGER, updated_at)",
+        f"INSERT INTO permit VALUES ('1', 1, {first}), ('0', 0, '2026-01-01 00:00:00')",
+    )
+    place = office(
+        sqlite_settings, "sqlite", url, tmp_path, cursor={"field": "updated_at"}, moments={"updated_at": telling}
+    )
+    place.land()
+    assert place.watermark() == "2026-04-01 00:30:00"
+    execute(f"INSERT INTO permit VALUES ('2', 2, {second})")
+    counts = place.land().counts
+    assert counts.accepted_count == 1
+    assert place.rows("order_no, updated_at::varchar")[-1] == ("2", "2026-04-01 00:30:01")

@@ -255,3 +255,25 @@ def test_a_corrected_row_with_the_same_time_of_change_lands(office: Callable[...
     rows[-1]["amount"] = 99
     assert place.land().counts.accepted_count == 1
     assert place.rows("order_no, amount")[-2:] == [("09", 9), ("09", 99)]
+
+
+@pytest.mark.parametrize(
+    ("telling", "shown", "asked"),
+    [
+        ({"tells": "epoch_ms"}, 1774974600000, "1774974600000"),
+        ({"tells": "utc"}, "2026-03-31 16:30:00", "2026-03-31T16:30:00Z"),
+        ({"tells": "auto"}, "2026-04-01T00:30:00+08:00", "2026-03-31T16:30:00Z"),
+        ({"tells": "local"}, "2026-04-01T00:30:00", "2026-04-01T00:30:00"),
+        ({"tells": "local", "zone": "Europe/Berlin"}, "2026-03-31 18:30:00", "2026-03-31T18:30:00"),
+    ],
+)
+def test_the_cursor_is_asked_in_the_sources_own_way(
+    office: Callable[..., Place], service: Service, telling: dict[str, str], shown: Any, asked: str
+) -> None:
+    cursor = {"field": "updated_at", "param": "since"}
+    place = office(cursor=cursor, moments={"updated_at": telling})
+    service.answer = lambda request: Answer([{"order_no": "1", "updated_at": shown}])
+    place.land()
+    assert place.watermark() == "2026-04-01 00:30:00"
+    assert place.land().counts.repeated_count == 1
+    assert service.requests[-1].params["since"] == asked
