@@ -213,3 +213,9 @@ def test_a_source_that_lands_in_time_but_tells_nothing_new_is_silent(lake: Lake,
     found = contract_checks(lake.settings, [contract, other], connection=lake.session, now=NOW)
     silent = {r.dataset: (r.is_passed, r.severity) for r in found if r.rule == "freshness:data"}
     assert silent == {"hotline_case": (False, "warning"), "patrol_case": (True, "warning")}
+
+
+def test_a_delivery_of_a_lake_that_did_not_count_deletions_balances(lake: Lake, contract: Contract) -> None:
+    lake.land("hotline_case", MANY)
+    lake.write("UPDATE lake.ops.load SET deleted_count = NULL")
+    assert results(lake, contract)["balance"].is_passed
