@@ -1,7 +1,7 @@
 """What a run costs in which nothing is new: processor seconds of `gridlake run` over a made-up city that is built.
 
-The floor is Python with DuckDB and the contracts loaded. At most four seconds are meant. Name the home of a made-up city
-that was run and whose systems run (`gridlake up` does it) in GRIDLAKE_HOME; else it is skipped.
+The floor is Python with DuckDB and the contracts loaded. At most four seconds are meant. Name the home of a made-up
+city that was run and whose systems run (`gridlake up` does it) in GRIDLAKE_HOME; else it is skipped.
 """
 
 from __future__ import annotations
