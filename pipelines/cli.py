@@ -133,9 +133,13 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
 def status() -> None:
     """Show what has landed, how fresh it is, and what fails."""
     from pipelines.status import status as status_of
+    from warehouse.verify import damage
 
     with told():
         settings = city_settings()
+        damaged = damage(settings)
+        for fault in damaged:
+            err.print(f"damaged: {fault}", style="red", markup=False, soft_wrap=True)
         report = status_of(settings)
     table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined")), "last landed")
     for d in report.datasets:
@@ -160,7 +164,7 @@ def status() -> None:
     out.print(f"checks that fail: {errors} with errors, {len(report.failing) - errors} with warnings")
     for trouble in report.troubles:
         err.print(trouble, style="red", markup=False, soft_wrap=True)
-    if errors or report.troubles:
+    if errors or report.troubles or damaged:
         raise typer.Exit(1)
 
 

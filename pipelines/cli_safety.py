@@ -84,14 +84,8 @@ def _say(line: str) -> None:
 
 def _publish(settings: Settings) -> None:
     """Publish what is built: serving files name their parts by the folder that they lie in."""
-    from pipelines.assets.share import NAME, PARTITIONED, TABLES, VIEWS
-    from warehouse.lake import open_lake
-    from warehouse.publish import publish
+    from pipelines.serving_tables import may_publish, publish_city
 
-    with open_lake(settings, read_only=True, spatial=False) as connection:
-        found = connection.execute(
-            "SELECT view_name FROM duckdb_views() WHERE database_name = 'lake' AND schema_name = 'mart'"
-        ).fetchall()
-    if ("mart_state",) in found:
+    if may_publish(settings):
         _say("publishing")
-        publish(settings, NAME, TABLES, partitioned=PARTITIONED, views=VIEWS)
+        publish_city(settings)

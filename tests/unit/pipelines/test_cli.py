@@ -172,3 +172,39 @@ def test_an_unknown_city_is_told_before_its_missing_lake(home: Path, monkeypatch
         result = runner.invoke(app, command)
         assert result.exit_code == 1
         assert "there is no such city" in result.stderr
+
+
+def test_status_tells_of_a_lost_file_and_ends_with_1(small_lake: Path) -> None:
+    assert runner.invoke(app, ["status"]).exit_code == 0
+    (lost,) = (small_lake / "data" / "core" / "place").glob("*.parquet")
+    lost.unlink()
+    result = runner.invoke(app, ["status"])
+    assert result.exit_code == 1
+    assert f"damaged: core.place: {lost}: is not there: 2 rows are lost" in result.stderr
+
+
+def test_lake_is_backed_up_restored_and_moved(
+    small_lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copies, restored, moved = tmp_path / "backup", tmp_path / "restored", tmp_path / "moved"
+    assert runner.invoke(app, ["backup", str(copies)]).exit_code == 0
+    assert "0 of them new data" in runner.invoke(app, ["backup", str(copies)]).stdout
+    assert "is not an empty folder" in runner.invoke(app, ["restore", str(copies)]).stderr
+    monkeypatch.setenv("GRIDLAKE_HOME", str(restored))
+    assert runner.invoke(app, ["restore", str(copies)]).exit_code == 0
+    assert f"set GRIDLAKE_HOME={moved}" in runner.invoke(app, ["move", str(moved)]).stdout
+    monkeypatch.setenv("GRIDLAKE_HOME", str(moved))
+    result = runner.invoke(app, ["query", "SELECT id FROM core.place ORDER BY id", "--format", "csv"])
+    assert result.stdout.splitlines() == ['"id"', "1", "2"]
+    assert "0 faults" in runner.invoke(app, ["verify", "--deep"]).stdout
+
+
+def test_full_disk_met_by_others_is_one_message(small_lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("(sqlite3.OperationalError) database or disk is full")
+
+    monkeypatch.setattr("pipelines.status.status", full)
+    result = runner.invoke(app, ["status"])
+    assert result.exit_code == 1
+    assert "the disk is full" in result.stderr
+    assert "Traceback" not in result.output

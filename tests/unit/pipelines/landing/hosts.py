@@ -73,6 +73,8 @@ def race(settings: Settings, folder: Path, landings: int, kills: int, seed: int)
                 assert process.stdout is not None
                 said = process.stdout.readline()
                 if said:
+                    if not said.strip():
+                        continue
                     told[me] = int(said)
                     if not dies[me] or told[me] < dies[me][0]:
                         continue
