@@ -32,6 +32,7 @@ LANDING_COLUMNS = (
     ("_delivery_id", "VARCHAR", "入湖批次编号 / Delivery in which the row came"),
     ("_source_row", "BIGINT", "来源行号 / Record number in the delivery, from 1"),
     ("_load_seq", "BIGINT", "入湖序号 / Number of the landing transaction, strictly growing"),
+    ("_delivery_no", "INTEGER", "批内序号 / Place of the delivery in its landing transaction, from 0"),
     ("_loaded_at", "TIMESTAMP", "入湖时间 / Time of landing, UTC"),
     ("_is_deleted", "BOOLEAN", "来源已删除 / Whether the row says that its key has gone from the source"),
 )

@@ -9,7 +9,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from pathlib import Path
 import duckdb
 
 from catalog.contract import load_contracts
-from pipelines.landing.tables import ensure_tables
+from pipelines.landing.tables import RAW_COLUMNS, column_types, ensure_tables
 from quality.held_back import holding
 from quality.results import latest_of
 from warehouse.errors import GridLakeError
@@ -27,6 +27,7 @@ from warehouse.settings import PROJECT_ROOT, Settings
 
 DBT_PROJECT = PROJECT_ROOT / "dbt"
 _INPUTS = ("*.sql", "*.yml", "*.csv")
+_NO_INPUTS = ("target", "logs", "dbt_packages")
 
 
 class BuildError(GridLakeError):
@@ -55,6 +56,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "GRIDLAKE_DBT_META": "WAL" if lake.is_sqlite else "",
         "GRIDLAKE_DBT_MEMORY": settings.memory,
         "GRIDLAKE_DBT_THREADS": str(settings.threads or os.cpu_count() or 1),
+        "GRIDLAKE_DBT_TOLD": _told(settings),
         "GRIDLAKE_DBT_SPILL": str(settings.home_path / "spill"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONPATH": str(PROJECT_ROOT),
@@ -73,17 +75,26 @@ def target_path(settings: Settings) -> Path:
 
 def models_hash(folder: Path = DBT_PROJECT) -> str:
     """A hash over all that shapes the built tables: models, macros, seeds and their settings."""
+    paths = (path for pattern in _INPUTS for path in folder.rglob(pattern))
+    return _hash_of(folder, (p for p in paths if p.relative_to(folder).parts[0] not in _NO_INPUTS))
+
+
+def _hash_of(folder: Path, paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
-    for path in sorted(p for pattern in _INPUTS for p in folder.rglob(pattern)):
-        relative = path.relative_to(folder).as_posix()
-        if not relative.startswith(("target/", "logs/", "dbt_packages/")):
-            digest.update(relative.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(paths):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _told(settings: Settings) -> str:
+    """A hash over all that can change any model's compiled SQL besides its own text: macros, variables, settings."""
+    paths = [DBT_PROJECT / "dbt_project.yml", *DBT_PROJECT.glob("macros/**/*.sql")]
+    return f"{_hash_of(DBT_PROJECT, paths)} {settings.timezone}"
 
 
 def _models_as_told(settings: Settings) -> str:
     """The models' text and what of the settings is written into it."""
-    return f"{models_hash()} {settings.timezone}"
+    return f"{models_hash(DBT_PROJECT)} {settings.timezone}"
 
 
 def ensure_manifest(settings: Settings) -> Path:
@@ -128,11 +139,16 @@ def run_dbt(settings: Settings, arguments: list[str], environment: Mapping[str, 
 
 
 def prepare(settings: Settings) -> None:
-    """Create the tables of every contract of the city, so that models find also what nobody has delivered yet."""
+    """Create or widen the tables of every contract of the city, so that models find what nobody has delivered."""
     contracts = load_contracts(settings.city)
     with open_lake(settings, spatial=False) as connection:
         present = tables(connection)
-        missing = [c for c in contracts.values() if not {("raw", c.name), ("quarantine", c.name)} <= present]
+        missing = [
+            c
+            for c in contracts.values()
+            if not {("raw", c.name), ("quarantine", c.name)} <= present
+            or not column_types(connection, "raw", c.name).keys() >= {name for name, _ in RAW_COLUMNS}
+        ]
 
         def create(lake: duckdb.DuckDBPyConnection) -> None:
             for contract in missing:

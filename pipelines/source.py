@@ -19,7 +19,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from pipelines.source_parts import Cursor, Fix, Moment, Paging, Strict, Success
+from pipelines.source_parts import Cursor, Fix, Moment, Paging, Snapshot, Strict, Success
 from quality.moments import Telling
 from quality.rules import MAX_COUNTED
 from warehouse.errors import GridLakeError
@@ -74,6 +74,7 @@ class DatasetSource(Strict):
     table: str = ""
     may_be_empty: bool = False
     deletes_allowed: Annotated[float, Field(ge=0, le=1)] = 0.1
+    snapshot: Snapshot | None = None
     exclude: tuple[str, ...] = ()
     format: Literal["csv", "ndjson", "json", "geojson", "parquet", "xlsx"] = "csv"
     encoding: tuple[str, ...] = ("utf-8",)
@@ -159,6 +160,8 @@ class SourceSystem(Strict):
                 raise ValueError(f"{entry.dataset}: `table` must be table or schema.table")
             if self.kind != "database" and not entry.path:
                 raise ValueError(f"{entry.dataset}: `path` is missing")
+            if entry.snapshot:
+                _check_snapshot(self.kind, entry, entry.snapshot)
         if self.kind != "files" and len(self.dataset_names) < len(self.datasets):
             # Each would take the other's rows for deleted, and they would share a watermark.
             raise ValueError("a data set may stand only once in a service or a database")
@@ -175,6 +178,14 @@ class SourceSystem(Strict):
     def dataset_names(self) -> list[str]:
         """Names of the data sets, each once, in file order (a data set may have several entries)."""
         return list(dict.fromkeys(entry.dataset for entry in self.datasets))
+
+
+def _check_snapshot(kind: str, entry: DatasetSource, snapshot: Snapshot) -> None:
+    if kind != "files":
+        raise ValueError(f"{entry.dataset}: `snapshot` is for files; a table without `cursor` is read whole anyway")
+    for name in (*snapshot.of, *([snapshot.at] if snapshot.at else [])):
+        if f"{{{name}}}" not in entry.path:
+            raise ValueError(f"{entry.dataset}: `snapshot` names {{{name}}}, which `path` does not take")
 
 
 def load_source(path: Path) -> SourceSystem:

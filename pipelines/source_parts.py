@@ -83,6 +83,18 @@ class Success(Strict):
         return [json.dumps(code) if isinstance(code, bool | int) else code for code in value]
 
 
+class Snapshot(Strict):
+    """A delivery holds a register whole: what is missing from the newest one is gone.
+
+    `of` are the pieces of the path that tell one register from another (a layer); `at` is the piece that tells which
+    snapshot a file is of, so that several files may be one: later ones sort later. Without `at` each file is a whole
+    snapshot, and the one that landed last is the newest.
+    """
+
+    of: tuple[str, ...] = ()
+    at: str | None = None
+
+
 class Paging(Strict):
     """How a service hands out its rows, and how it tells that there are no more."""
 

@@ -57,7 +57,8 @@ def status(settings: Settings) -> Status:
         loads = {
             row[0]: row[1:]
             for row in lake.execute(
-                "SELECT dataset, count(*), sum(read_count), sum(accepted_count), sum(quarantined_count), max(loaded_at)"
+                "SELECT dataset, count(*), sum(read_count), sum(accepted_count), sum(quarantined_count),"
+                " max_by(loaded_at, load_seq)"
                 " FROM lake.ops.load GROUP BY dataset"
             ).fetchall()
         }

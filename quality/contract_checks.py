@@ -19,6 +19,7 @@ from quality.balance import balance
 from quality.delivery_checks import last_runs, newest_times, refused_whole, share_refused, silence
 from quality.raw_result import raw_result, share_text
 from quality.refusals import open_refusals
+from quality.register_checks import collapse
 from quality.results import MAX_FAILED_KEYS, CheckResult, Severity, key_texts
 from quality.texts import CheckText
 from warehouse.identifiers import checked, literal
@@ -41,7 +42,11 @@ class _Load:
 
 @dataclass(frozen=True)
 class _Reach:
-    """How far a data set's data goes: newest landing, newest cursor value (None without a time cursor)."""
+    """How far a data set's data goes: newest landing, newest cursor value (None without a time cursor).
+
+    `loaded_at` is by the lake's sequence: a landing cannot be later than the one after it, so where its clock said so
+    the clock was ahead, and the next one's time holds for it.
+    """
 
     loaded_at: datetime
     cursor_at: datetime | None
@@ -90,13 +95,15 @@ def contract_checks(
             results.append(share_refused(contract, runs[contract.name], position))
             results += silence(contract, newest, position)
             results.append(balance(connection, contract, position))
+            results += collapse(connection, contract, position)
     return results
 
 
 def _reaches(connection: duckdb.DuckDBPyConnection) -> dict[str, _Reach]:
     rows = connection.execute(
-        "SELECT dataset, max(loaded_at), max(TRY_CAST(cursor_to AS TIMESTAMP)), max(load_seq)"
-        " FROM lake.ops.load GROUP BY dataset"
+        "SELECT dataset, max_by(landed_at, load_seq), max(TRY_CAST(cursor_to AS TIMESTAMP)), max(load_seq)"
+        " FROM (SELECT *, min(loaded_at) OVER (ORDER BY load_seq DESC) AS landed_at FROM lake.ops.load)"
+        " GROUP BY dataset"
     ).fetchall()
     return {dataset: _Reach(loaded_at, cursor_at, load_seq) for dataset, loaded_at, cursor_at, load_seq in rows}
 

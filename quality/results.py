@@ -48,6 +48,7 @@ _TABLE = pa.schema(
         ("text_values", pa.list_(pa.string())),
         ("data_position", pa.int64()),
         ("checked_at", pa.timestamp("us")),
+        ("place", pa.int64()),
     ]
 )
 
@@ -105,7 +106,7 @@ def record(
         settings: of the lake.
         results: in the order in which they came about; several of one check are compared one after another.
         connection: an open lake session; without it one is opened.
-        checked_at: the time of the check, UTC without zone; now if absent.
+        checked_at: the time of the check for people, UTC without zone; now if absent. It decides nothing.
 
     Raises:
         WriteConflict: other writers came first again and again; nothing was written.
@@ -125,8 +126,9 @@ def record(
         if changed:
             session.register("new_results", _table(changed, moment))
             session.execute(
-                f"INSERT INTO lake.ops.quality_result ({_COLUMNS}, checked_at)"
-                f" SELECT {_COLUMNS}, checked_at FROM new_results"
+                f"INSERT INTO lake.ops.quality_result ({_COLUMNS}, checked_at, result_seq)"
+                f" SELECT {_COLUMNS}, checked_at, place + (SELECT coalesce(max(result_seq), 0)"
+                " FROM lake.ops.quality_result) FROM new_results"
             )
             session.unregister("new_results")
         return len(changed)
@@ -187,10 +189,9 @@ def _changed(results: Sequence[CheckResult], last: dict[str, CheckResult]) -> li
 def _last(connection: duckdb.DuckDBPyConnection) -> dict[str, CheckResult]:
     if ("ops", "quality_result") not in tables(connection):
         return {}
-    # Results of one call share their time; among them the higher position is the newer.
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM lake.ops.quality_result"
-        " QUALIFY row_number() OVER (PARTITION BY check_id ORDER BY checked_at DESC, data_position DESC) = 1"
+        " QUALIFY row_number() OVER (PARTITION BY check_id ORDER BY result_seq DESC NULLS LAST) = 1"
     ).fetchall()
     return {row[0]: _result(row) for row in rows}
 
@@ -211,7 +212,8 @@ def _table(results: Sequence[CheckResult], moment: datetime) -> pa.Table:
             "text_code": result.text.code,
             "text_values": result.text.values,
             "checked_at": moment,
+            "place": place,
         }
-        for result in results
+        for place, result in enumerate(results, start=1)
     ]
     return pa.Table.from_pylist(rows, schema=_TABLE)

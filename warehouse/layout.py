@@ -29,7 +29,8 @@ _OPS_TABLES = {
         fetched_count BIGINT, repeated_count BIGINT, read_count BIGINT, accepted_count BIGINT,
         quarantined_count BIGINT, deleted_count BIGINT, fix_counts VARCHAR, warning_counts VARCHAR,
         unknown_columns VARCHAR[], missing_columns VARCHAR[], cursor_from VARCHAR, cursor_to VARCHAR,
-        load_seq BIGINT, started_at TIMESTAMP, loaded_at TIMESTAMP""",
+        load_seq BIGINT, started_at TIMESTAMP, loaded_at TIMESTAMP,
+        snapshot_group VARCHAR, snapshot_order VARCHAR, is_superseded BOOLEAN""",
     # The one row holds the number of the last landing transaction. Its own table, because it changes all the time.
     "sequence": """
         load_seq BIGINT""",
@@ -39,11 +40,12 @@ _OPS_TABLES = {
     # The one row tells from which landing and from which models `core` and `indicator` were last built.
     "build": """
         load_seq BIGINT, models_hash VARCHAR, built_at TIMESTAMP""",
-    # One row is one result of one check; written when the result or the data it looked at changed.
+    # One row is one result of one check; written when the result or the data it looked at changed. The newest is
+    # the one with the greatest result_seq: a clock may be wrong for days.
     "quality_result": """
         check_id VARCHAR, kind VARCHAR, layer VARCHAR, dataset VARCHAR, rule VARCHAR, severity VARCHAR,
         is_passed BOOLEAN, checked_count BIGINT, failed_count BIGINT, failed_keys VARCHAR,
-        text_code VARCHAR, text_values VARCHAR[], data_position BIGINT, checked_at TIMESTAMP""",
+        text_code VARCHAR, text_values VARCHAR[], data_position BIGINT, checked_at TIMESTAMP, result_seq BIGINT""",
     # One row is one delivery that was refused whole: open until its place gives one that lands, or it is accepted.
     "refusal": """
         refusal_id VARCHAR, source VARCHAR, dataset VARCHAR, uri VARCHAR, content_hash VARCHAR, problem VARCHAR,
@@ -52,7 +54,11 @@ _OPS_TABLES = {
 # Statements that fill what a layout brought, by its number: run once, in the transaction that adds its columns. A new
 # lake takes them too, over empty tables.
 _UPGRADES: dict[int, tuple[str, ...]] = {
-    2: ("INSERT INTO lake.ops.sequence SELECT coalesce(max(load_seq), 0) FROM lake.ops.load",),
+    2: (
+        "INSERT INTO lake.ops.sequence SELECT coalesce(max(load_seq), 0) FROM lake.ops.load",
+        "UPDATE lake.ops.quality_result AS r SET result_seq = o.place FROM (SELECT rowid AS row, row_number() OVER"
+        " (ORDER BY checked_at, data_position) AS place FROM lake.ops.quality_result) AS o WHERE r.rowid = o.row",
+    ),
 }
 
 

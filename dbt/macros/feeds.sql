@@ -3,7 +3,10 @@
     that is missing in one staging model fails here and not three models later.
 #}
 {% macro feed_columns(kind) %}
-    {%- set load = [['_delivery_id', 'text'], ['_load_seq', 'bigint'], ['_is_deleted', 'boolean']] -%}
+    {%- set load = [
+        ['_delivery_id', 'text'], ['_load_seq', 'bigint'], ['_delivery_no', 'integer'], ['_source_row', 'bigint'],
+        ['_is_deleted', 'boolean']
+    ] -%}
     {%- set columns = {
         'case': [
             ['source_system', 'text'], ['source_case_id', 'text'], ['layer', 'text'], ['version_at', 'timestamp'],
@@ -43,9 +46,10 @@
     {{ return(columns[kind] + (load if kind != 'class_map' else [])) }}
 {% endmacro %}
 
-{% macro column_names(kind, except=[]) %}
+{# The names of a feed's columns; `said` leaves out those that landing adds. #}
+{% macro column_names(kind, said=false) %}
     {%- set names = [] -%}
-    {%- for column in feed_columns(kind) if column[0] not in except -%}
+    {%- for column in feed_columns(kind) if not (said and column[0].startswith('_')) -%}
         {%- do names.append(column[0]) -%}
     {%- endfor -%}
     {{ return(names) }}

@@ -28,7 +28,7 @@
 {% materialization view, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='view') -%}
-    {%- set hash = local_md5(sql ~ input_hash(model)) -%}
+    {%- set hash = input_hash(model, sql) -%}
     {%- if existing is not none and existing.is_view and is_unchanged(model.name, existing, hash) -%}
         {%- call noop_statement('main', 'UNCHANGED', 'UNCHANGED') -%}{%- endcall -%}
     {%- else -%}
@@ -48,12 +48,12 @@
 {% materialization table, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
-    {%- set hash = input_hash(model, with_rows=true) -%}
+    {%- set hash = input_hash(model, sql, with_rows=true) -%}
     {%- if existing is not none and existing.is_table and is_unchanged(model.name, existing, hash) -%}
         {%- call noop_statement('main', 'UNCHANGED', 'UNCHANGED') -%}{%- endcall -%}
     {%- else -%}
         {%- do begin_build() -%}
-        {%- set hash = input_hash(model, with_rows=true) -%}
+        {%- set hash = input_hash(model, sql, with_rows=true) -%}
         {{ run_hooks(pre_hooks) }}
         {%- set names = (adapter.get_columns_in_relation(existing) | map(attribute='name') | list) if existing -%}
         {%- if existing is none or not existing.is_table or names != (model.columns.keys() | list) or should_full_refresh() -%}

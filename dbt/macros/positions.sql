@@ -59,7 +59,7 @@ create table if not exists {{ build_table('case_touched_day') }} (day date, batc
         {{ return(false) }}
     {%- endif -%}
     {%- set own = position(model.name) -%}
-    {%- if not own or own['input_hash'] != input_hash(model) -%}
+    {%- if not own or own['input_hash'] != input_hash(model, own_code()) -%}
         {{ return(true) }}
     {%- endif -%}
     {%- set upstream = config.get('upstream') -%}
@@ -73,27 +73,38 @@ create table if not exists {{ build_table('case_touched_day') }} (day date, batc
 {% endmacro %}
 
 {#
-    A hash of everything but rows that a model is built with. Seeds and views enter by their text, tables by written_seq (which
-    grows only when their content changes). For a table also its sources (greatest _load_seq) and incremental models enter;
-    an incremental model follows those by its position instead.
+    A hash of everything but rows that a model is built with. Seeds enter by their text, views by what they were made of, tables
+    by written_seq (which grows only when their content changes). For a table also its sources (greatest _load_seq) and
+    incremental models enter; an incremental model follows those by its position instead.
+
+    code: the model's own code. Of a table and a view it is the compiled SQL, in which every macro, variable and setting has its
+    say. An incremental model's compiled SQL is another one in each run, so there it is its text, and with it all macros,
+    variables and settings (GRIDLAKE_DBT_TOLD).
 #}
-{% macro input_hash(node, with_rows=false) %}
+{% macro input_hash(node, code, with_rows=false) %}
     {%- set found = {} -%}
     {%- do collect_inputs(node, found, with_rows) -%}
     {%- set sources = [] -%}
-    {%- for key in found if found[key] == 'source' -%}
-        {%- do sources.append("select '" ~ key ~ "' as name, max(_load_seq) as load_seq from " ~ key) -%}
+    {#- of what landing records only snapshots say what stands -#}
+    {%- set sequences = {'raw': 'max(_load_seq)', 'ops': 'max(case when snapshot_group is not null then load_seq end)'} -%}
+    {%- for key in found if found[key] in sequences -%}
+        {%- do sources.append("select '" ~ key ~ "' as name, " ~ sequences[found[key]] ~ " as load_seq from " ~ key) -%}
     {%- endfor -%}
     {%- if sources -%}
         {%- for row in run_query(sources | join(' union all ')).rows -%}
             {%- do found.update({row[0]: row[1] | string}) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- set parts = [node.checksum.checksum, var('repeat_days') | string] -%}
+    {%- set parts = [code] -%}
     {%- for key in found | sort -%}
         {%- do parts.append(key ~ '=' ~ found[key]) -%}
     {%- endfor -%}
     {{- return(local_md5(parts | join(';'))) -}}
+{% endmacro %}
+
+{# The code of the current incremental model, with all that could change its compiled SQL. #}
+{% macro own_code() %}
+    {{- return(model.checksum.checksum ~ env_var('GRIDLAKE_DBT_TOLD', '')) -}}
 {% endmacro %}
 
 {% macro collect_inputs(node, found, with_rows) %}
@@ -101,14 +112,15 @@ create table if not exists {{ build_table('case_touched_day') }} (day date, batc
         {%- if id.startswith('source.') -%}
             {%- if with_rows -%}
                 {%- set source = graph.sources[id] -%}
-                {%- do found.update({source.relation_name: 'source'}) -%}
+                {%- do found.update({source.relation_name: source.source_name}) -%}
             {%- endif -%}
         {%- else -%}
             {%- set input = graph.nodes[id] -%}
             {%- if input.resource_type == 'seed' -%}
                 {%- do found.update({id: input.checksum.checksum}) -%}
             {%- elif input.config.materialized in ['view', 'ephemeral'] -%}
-                {%- do found.update({id: input.checksum.checksum}) -%}
+                {%- set before = position(input.name) -%}
+                {%- do found.update({id: before['input_hash'] if before else input.checksum.checksum}) -%}
                 {%- do collect_inputs(input, found, with_rows) -%}
             {%- elif with_rows or input.config.materialized == 'table' -%}
                 {%- set before = position(input.name) -%}
@@ -142,7 +154,7 @@ select '{{ model_name }}', {{ processed }}, {{ written }}, {{ full }}, '{{ hash 
         {%- set changed = built_anew or (run_query('select count(*) from changed_key').rows[0][0] | int) > 0 -%}
         {%- set old = own or {'processed_seq': -1, 'written_seq': 0, 'full_seq': 0, 'input_hash': ''} -%}
         {%- set written = old['written_seq'] + 1 if changed else old['written_seq'] -%}
-        {%- set hash = input_hash(model) -%}
+        {%- set hash = input_hash(model, own_code()) -%}
         {%- if changed or processed != old['processed_seq'] or hash != old['input_hash'] -%}
 {{ write_position(
     model.name, processed, written, written if built_anew else old['full_seq'], hash, horizon_of(model.name)

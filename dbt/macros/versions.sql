@@ -1,36 +1,43 @@
 {#
     latest(relation, keys, columns): the newest version of each key, one row per key; deleted keys are absent.
 
-    Newest is the greatest version_at, and among equals the greatest text of all columns: never the load order, so that
-    deliveries read in any order give the same table. Only a deletion is a matter of load order: a tombstone says that the key
-    had vanished at that load, and the key is deleted until a later load brings it again.
-    with_deleted keeps deleted keys (their last state) and adds is_key_deleted; prefer is an order among equally new versions.
+    Newest is the greatest version_at. Among equals the later delivery wins: what a source sends again with an unchanged time of
+    change is a correction. Later is what the lake's own sequence says: the landing, the delivery's place in it, the row's place in
+    the delivery; never the clock, and never a value. A delivery that a newer snapshot of the same register has taken the place of
+    (_is_superseded) loses to those that still stand, so that an old snapshot which lands late changes nothing.
+
+    A key is deleted where a tombstone is not older than its last row, or where all its rows are of superseded deliveries.
+    with_deleted keeps deleted keys (their last state) and adds is_key_deleted; prefer is an order among equally new versions of one landing.
 #}
 {% macro latest(relation, keys, columns, with_deleted=false, prefer=none) %}
+    {%- set key = keys | join(', ') %}
     select {{ columns | join(', ') }}{{ ', is_key_deleted' if with_deleted }}
     from (
         select
             *,
             row_number() over (
-                partition by {{ keys | join(', ') }}
-                order by _is_deleted, version_at desc nulls last{{ ', ' ~ prefer if prefer }}{% for column in columns if column not in keys %}, {{ order_text(column) }} desc nulls last{% endfor %}
+                partition by {{ key }}
+                order by
+                    _is_deleted, version_at desc nulls last, is_row_superseded, _load_seq desc nulls last{{ ', ' ~ prefer if prefer }},
+                    _delivery_no desc nulls last, _source_row desc nulls last
             ) as version_rank
         from (
             select
                 *,
+                coalesce(_is_superseded, false) as is_row_superseded,
                 coalesce(
-                    max(case when _is_deleted then _load_seq end) over (partition by {{ keys | join(', ') }})
-                    > coalesce(
-                        max(case when not _is_deleted then _load_seq end) over (partition by {{ keys | join(', ') }}), -1
-                    ), false
-                ) as is_key_deleted
+                    max(case when _is_deleted then _load_seq end) over (partition by {{ key }})
+                    >= coalesce(max(case when not _is_deleted then _load_seq end) over (partition by {{ key }}), -1), false
+                )
+                or min(case when _is_deleted or coalesce(_is_superseded, false) then 1 else 0 end) over (partition by {{ key }}) = 1
+                    as is_key_deleted
             from {{ relation }}
         ) as marked
     ) as ranked
     where version_rank = 1{{ ' and not is_key_deleted' if not with_deleted }}
 {% endmacro %}
 
-{# Columns in the order of a sort: geometry has no order of its own, its WKB has. #}
-{% macro order_text(column) %}
-    {{- return(geo('to_wkb', [column]) if column == 'geometry' else column) -}}
-{% endmacro %}
+{# Whether a newer snapshot of the same register has taken the place of a delivery: an expression over its id. #}
+{% macro is_superseded(delivery_id) -%}
+    coalesce({{ delivery_id }} in (select l.delivery_id from {{ source('ops', 'load') }} as l where l.is_superseded), false)
+{%- endmacro %}

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from fnmatch import translate
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -192,14 +193,24 @@ def batches(
     spool: Path,
     wanted: frozenset[str],
     key_columns: frozenset[str],
+    *,
+    by_snapshot: bool = False,
 ) -> Iterator[Batch | Refusal]:
     """The new files of a data set as batches of one header each; what cannot be read at all as refusals.
 
-    `key_columns` are the source columns that may tell which thing a row is about.
+    `key_columns` are the source columns that may tell which thing a row is about. With `by_snapshot` each snapshot
+    of the register is one batch, older ones first, and is refused whole.
     """
     reader = READERS[entry.format]
-    whole, broken = look_at(reader, entry, new_files(connection, settings, source, entry, root))
+    found = new_files(connection, settings, source, entry, root)
+    whole, broken = look_at(reader, entry, found)
     whole, cut = without_cut_files(connection, entry, whole, key_columns)
+    if by_snapshot:
+        problems = {file.delivery.uri: problem for file, problem in [*broken, *cut]}
+        for files in _by_snapshot(entry, found):
+            read = [file for file in whole if file.delivery.uri in {of.delivery.uri for of in files}]
+            yield from _snapshot(connection, entry, files, _with_plain_names(read, spool), problems, spool, wanted)
+        return
     for file, problem in [*broken, *cut]:
         yield Refusal(entry.dataset, file.delivery.uri, problem, file.delivery.content_hash)
     if whole:
@@ -208,6 +219,51 @@ def batches(
     for part in _parts(_with_plain_names(whole, spool)):
         for group in reader.group(entry, part):
             yield from _open(lambda part: reader.open(connection, entry, part, spool, wanted), entry.dataset, group)
+
+
+def _snapshot(
+    connection: duckdb.DuckDBPyConnection,
+    entry: DatasetSource,
+    files: list[SourceFile],
+    whole: list[SourceFile],
+    problems: dict[str, str],
+    spool: Path,
+    wanted: frozenset[str],
+) -> Iterator[Batch | Refusal]:
+    """One batch of a snapshot. Without one of its files nobody can tell what is gone, so then all are refused.
+
+    `whole` are those of the files that can be read, `problems` what is wrong with others, by their place.
+    """
+    reader = READERS[entry.format]
+    own = {file.delivery.uri: problems[file.delivery.uri] for file in files if file.delivery.uri in problems}
+    groups = reader.group(entry, whole) if not own else []
+    if len(groups) > 1:
+        own[groups[1][0].delivery.uri] = (
+            "has other columns than the other files of its snapshot. Fix: ask the provider to deliver them alike"
+        )
+    if not own:
+        try:
+            batch = reader.open(connection, entry, groups[0], spool, wanted)
+        except UnreadableDelivery as error:
+            own = {file.delivery.uri: error.problem for file in files}
+        else:
+            yield replace(batch, verify=partial(_verify_unchanged, groups[0]))
+            return
+    others = f"is of one snapshot with {next(iter(own))}, which is refused"
+    for delivery in (file.delivery for file in files):
+        yield Refusal(entry.dataset, delivery.uri, own.get(delivery.uri, others), delivery.content_hash)
+
+
+def _by_snapshot(entry: DatasetSource, files: list[SourceFile]) -> list[list[SourceFile]]:
+    """The files of each snapshot, by its declared order, else each file alone, by path."""
+    if entry.snapshot is None or entry.snapshot.at is None:
+        return [[file] for file in files]
+    parts: dict[tuple[str, ...], list[SourceFile]] = {}
+    for file in files:
+        captures = dict(file.delivery.captures)
+        names = (entry.snapshot.at, *entry.snapshot.of)
+        parts.setdefault(tuple(captures.get(name) or "" for name in names), []).append(file)
+    return [parts[place] for place in sorted(parts)]
 
 
 def _open(

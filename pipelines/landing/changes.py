@@ -11,11 +11,14 @@ from datetime import datetime
 import duckdb
 
 from catalog.contract import Contract
+from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.stage import ORIGINAL, REPEATED, STAGED, Staged
 from pipelines.landing.tables import column_types
 from pipelines.source_parts import Cursor
 from warehouse.identifiers import literal, quoted
 
+# A share of few rows says nothing.
+_FEW_KEYS = 10
 # Temporary tables: the keys that earlier looks at a pull had, and what a whole table no longer has.
 SEEN = "staged_seen"
 GONE = "staged_gone"
@@ -71,10 +74,10 @@ def fill_gone(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
     """Fill `GONE` with the lake's newest row of each key that no look at a whole table brought; returns how many."""
     contract = staged.contract
     keys = ", ".join(quoted(k) for k in contract.key)
-    newest = f"row_number() OVER (PARTITION BY {keys} ORDER BY _load_seq DESC, _source_row DESC)"
+    newest = newest_rows(f"SELECT * FROM lake.raw.{contract.name}", keys)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE {GONE} AS"
-        f" SELECT h.* FROM (SELECT * FROM lake.raw.{contract.name} QUALIFY {newest} = 1) h"
+        f" SELECT h.* FROM ({newest}) h"
         f" ANTI JOIN {STAGED} s ON {same_key(contract)} ANTI JOIN {SEEN} t ON {same_key(contract, 't')}"
         " WHERE NOT h._is_deleted"
     )
@@ -85,6 +88,31 @@ def fill_gone(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
 def same_key(contract: Contract, alias: str = "s") -> str:
     """The condition that a row of this alias has the key of one that the lake holds (alias `h`)."""
     return " AND ".join(f"{alias}.{quoted(k)} IS NOT DISTINCT FROM h.{quoted(k)}" for k in contract.key)
+
+
+def newest_rows(rows: str, keys: str) -> str:
+    """SQL of the newest row of each key; a tombstone comes after what landed with it."""
+    order = "_load_seq DESC, _is_deleted DESC, _delivery_no DESC, _source_row DESC"
+    return f"SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
+
+
+def refuse_large_loss(gone: int, held: int, allowed: float) -> None:
+    """What suddenly lacks many keys is more often a broken source than a city that lost them.
+
+    Args:
+        gone: keys that a whole table or a snapshot no longer brings.
+        held: keys that the lake held before.
+        allowed: share of the held keys that may go at once; a few keys always may.
+
+    Raises:
+        UnreadableDelivery: more would go.
+    """
+    if gone > max(_FEW_KEYS, allowed * held):
+        raise UnreadableDelivery(
+            f"{gone} of the {held} keys that the lake holds are missing, more than `deletes_allowed` ({allowed:.0%})."
+            " Fix: check the source; if they are really gone, set `deletes_allowed` in the source file to a greater"
+            " share, for this run or for good"
+        )
 
 
 def cursor_end(

@@ -10,11 +10,11 @@ import duckdb
 
 from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.books import compare_with_source
-from pipelines.landing.changes import GONE, cursor_end, mark_repeated, position_of
+from pipelines.landing.changes import GONE, cursor_end, mark_repeated, position_of, refuse_large_loss
+from pipelines.landing.snapshots import gone_keys, keys_held, leaves_gaps, mark_of, mark_superseded
 from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
-from pipelines.source import SourceSystem
-from pipelines.source_parts import Cursor
+from pipelines.source import DatasetSource, SourceSystem
 from quality.told import label
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, optional_literal, quoted
@@ -58,26 +58,26 @@ def commit(
     system: SourceSystem,
     staged: Staged,
     *,
-    cursor: Cursor | None,
-    may_be_empty: bool,
+    entry: DatasetSource,
     started_at: datetime,
 ) -> Counts:
     """Write what is staged. Returns counts without a delivery, and writes nothing, where nothing is new.
 
     Raises:
         LakeError: another run pulled the same data set meanwhile; nothing was written.
-        UnreadableDelivery: a whole table came empty although the lake holds rows of it, or the reader brought
-            other rows than a delivery holds.
+        UnreadableDelivery: a whole table came empty although the lake holds rows of it, a snapshot lacks too many of
+            the keys that the lake holds, or the reader brought other rows than a delivery holds.
     """
+    cursor = entry.cursor
     contract, batch = staged.contract, staged.batch
     _collect_unreadable(connection, staged)
     told = compare_with_source(connection, batch)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {REPEATED} (row BIGINT)")
     if batch.mode == "whole_table":
-        _refuse_emptied(connection, staged, may_be_empty=may_be_empty)
+        _refuse_emptied(connection, batch.position, may_be_empty=entry.may_be_empty)
     if batch.mode != "append":
         mark_repeated(connection, staged, cursor)
-    _summarise(connection, staged, told)
+    _summarise(connection, staged, entry, told)
     watermark = cursor_end(connection, contract, cursor, system.system, staged.latest)
 
     def work(lake: duckdb.DuckDBPyConnection) -> Counts:
@@ -92,9 +92,12 @@ def commit(
             return Counts()
         ensure_tables(lake, contract)
         moment = Moment(next_load_seq(lake), started_at, datetime.now(UTC).replace(tzinfo=None))
+        leaves_gap = _fill_gone(lake, system, staged, entry)
         _insert_rows(lake, staged, moment)
-        deleted = _insert_tombstones(lake, staged, moment) if batch.mode == "whole_table" and batch.position else 0
+        deleted = _insert_tombstones(lake, staged, moment) if leaves_gap else 0
         _record(lake, settings, system, staged, moment, watermark, deleted)
+        if entry.snapshot:
+            mark_superseded(lake, system.system, contract.name)
         _move_watermark(lake, system.system, contract.name, watermark, moment)
         return _totals(lake, deleted)
 
@@ -104,10 +107,27 @@ def commit(
     return transact(connection, settings, work, message=f"land {contract.name}: {batch.deliveries[0].uri}")
 
 
-def _refuse_emptied(connection: duckdb.DuckDBPyConnection, staged: Staged, *, may_be_empty: bool) -> None:
-    """An emptied table is more often a broken source than a city without rows."""
+def _fill_gone(lake: duckdb.DuckDBPyConnection, system: SourceSystem, staged: Staged, entry: DatasetSource) -> bool:
+    """Whether a key that is missing is gone; the rows of those keys then stand in `GONE`."""
+    batch, contract = staged.batch, staged.contract
+    if batch.mode == "whole_table":
+        return batch.position > 0
+    mark = mark_of(entry, batch.deliveries[0])
+    if mark is None or not leaves_gaps(entry, contract):
+        return False
+    held = keys_held(lake, system.system, contract, mark.group)
+    _refuse_emptied(lake, held, may_be_empty=entry.may_be_empty)
+    uris = tuple(delivery.uri for delivery in batch.deliveries)
+    lake.execute(f"CREATE OR REPLACE TEMP TABLE {GONE} AS {gone_keys(lake, system.system, contract, mark, uris)}")
+    ((gone,),) = lake.execute(f"SELECT count(*) FROM {GONE} WHERE _is_held").fetchall()
+    refuse_large_loss(gone, held, entry.deletes_allowed)
+    return True
+
+
+def _refuse_emptied(connection: duckdb.DuckDBPyConnection, held: int, *, may_be_empty: bool) -> None:
+    """An emptied table or register is more often a broken source than a city without rows."""
     ((count,),) = connection.execute(f"SELECT count(*) FROM {STAGED}").fetchall()
-    if count == 0 and staged.batch.position and not may_be_empty:
+    if count == 0 and held and not may_be_empty:
         raise UnreadableDelivery(
             "the table is empty although the lake holds rows of it. Fix: check the source; if it is right,"
             " set `may_be_empty: true` in the source file"
@@ -125,10 +145,13 @@ def _collect_unreadable(connection: duckdb.DuckDBPyConnection, staged: Staged) -
     )
 
 
-def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged, told: list[dict[str, int]]) -> None:
+def _summarise(
+    connection: duckdb.DuckDBPyConnection, staged: Staged, entry: DatasetSource, told: list[dict[str, int]]
+) -> None:
     """One row a delivery: its identity, what was counted of it, and what is told of it (by delivery)."""
     deliveries = staged.batch.deliveries
     dataset = staged.contract.name
+    marks = [mark_of(entry, delivery) for delivery in deliveries]
     listing = json.dumps(
         [
             {
@@ -138,16 +161,18 @@ def _summarise(connection: duckdb.DuckDBPyConnection, staged: Staged, told: list
                 "content_hash": d.content_hash,
                 "size_bytes": d.size_bytes,
                 "modified_ns": d.modified_ns,
+                "snapshot_group": mark.group if mark else None,
+                "snapshot_order": mark.order if mark else None,
                 "told": json.dumps({label(kind): count for kind, count in counts.items()}),
             }
-            for number, (d, counts) in enumerate(zip(deliveries, told, strict=True))
+            for number, (d, mark, counts) in enumerate(zip(deliveries, marks, told, strict=True))
         ],
         ensure_ascii=False,
     )
     # As JSON and not as an Arrow table: turning Python lists into Arrow makes pyarrow import pandas, 1 s of CPU.
     kind = (
         "STRUCT(_file INTEGER, delivery_id VARCHAR, uri VARCHAR, content_hash VARCHAR,"
-        " size_bytes BIGINT, modified_ns BIGINT, told VARCHAR)[]"
+        " size_bytes BIGINT, modified_ns BIGINT, snapshot_group VARCHAR, snapshot_order VARCHAR, told VARCHAR)[]"
     )
     rows = f"SELECT unnest(CAST(CAST({literal(listing)} AS JSON) AS {kind}), recursive := true)"
     if staged.batch.mode == "append":
@@ -220,8 +245,8 @@ def _insert_rows(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: Moment
     if accepted:
         lake.execute(
             f"INSERT INTO lake.raw.{contract.name}"
-            f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
-            f" SELECT {fields}, {staged.extra}, delivery_id, {ordinal}, {moment.stamp}, false FROM {rows}"
+            f" ({fields}, _extra, _delivery_id, _delivery_no, _source_row, _load_seq, _loaded_at, _is_deleted)"
+            f" SELECT {fields}, {staged.extra}, delivery_id, s._file, {ordinal}, {moment.stamp}, false FROM {rows}"
             " WHERE s._refused IS NULL"
         )
     if quarantined:
@@ -237,13 +262,12 @@ def _insert_rows(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: Moment
 
 def _insert_tombstones(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: Moment) -> int:
     """Mark the keys that are gone at the source; the rows themselves stay, `raw` only ever grows."""
-    dataset = staged.contract.name
     fields = ", ".join(quoted(f.name) for f in staged.contract.fields)
-    ((delivery_id,),) = lake.execute(f"SELECT delivery_id FROM {DELIVERIES}").fetchall()
     rows = lake.execute(
-        f"INSERT INTO lake.raw.{dataset}"
-        f" ({fields}, _extra, _delivery_id, _source_row, _load_seq, _loaded_at, _is_deleted)"
-        f" SELECT {fields}, _extra, {literal(delivery_id)}, NULL, {moment.stamp}, true FROM {GONE}"
+        f"INSERT INTO lake.raw.{staged.contract.name}"
+        f" ({fields}, _extra, _delivery_id, _delivery_no, _source_row, _load_seq, _loaded_at, _is_deleted)"
+        f" SELECT {fields}, _extra, first.delivery_id, first._file, NULL, {moment.stamp}, true"
+        f" FROM {GONE} CROSS JOIN (SELECT delivery_id, _file FROM landing_now ORDER BY _file LIMIT 1) first"
     ).fetchall()
     return int(rows[0][0])
 
@@ -267,7 +291,7 @@ def _record(
     watermark: str | None,
     deleted: int,
 ) -> None:
-    """One row a delivery in `ops.load`; `deleted` keys went with the one delivery of a pull.
+    """One row a delivery in `ops.load`; `deleted` keys went with the first of them.
 
     The unknown columns are those of the header, else those that `_extra` kept.
     """
@@ -291,10 +315,12 @@ def _record(
         INSERT INTO lake.ops.load BY NAME
         SELECT delivery_id, {known}, uri, content_hash, size_bytes, modified_ns, fetched_count, repeated_count,
                accepted_count + quarantined_count AS read_count, accepted_count, quarantined_count,
-               {deleted:d} AS deleted_count, fix_counts, warning_counts,
+               CASE WHEN d._file = (SELECT min(_file) FROM landing_now) THEN {deleted:d} ELSE 0 END AS deleted_count,
+               fix_counts, warning_counts,
                {unknown} AS unknown_columns, {missing} AS missing_columns, {begin} AS cursor_from, {end} AS cursor_to,
                {moment.load_seq} AS load_seq, CAST({literal(moment.started_at.isoformat())} AS TIMESTAMP) AS started_at,
-               CAST({literal(moment.loaded_at.isoformat())} AS TIMESTAMP) AS loaded_at
+               CAST({literal(moment.loaded_at.isoformat())} AS TIMESTAMP) AS loaded_at,
+               snapshot_group, snapshot_order, false AS is_superseded
         FROM landing_now d{joined}"""
     )
 

@@ -20,6 +20,7 @@ from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery
 from pipelines.landing.clock import Clock
 from pipelines.landing.commit import Counts, commit
 from pipelines.landing.second_look import look_again
+from pipelines.landing.snapshots import leaves_gaps
 from pipelines.landing.stage import stage
 from pipelines.source import DatasetSource, SourceError, SourceSystem, expand
 from quality.refusals import Refused, settle
@@ -162,7 +163,10 @@ def _fetch(
         root = Path(expand(system.files.root, settings, where=system.system))
         wanted = entry.wanted(f.name for f in contract.fields)
         key_columns = frozenset(plain_name(name) for name in entry.wanted(contract.key))
-        return files.batches(connection, settings, system.system, entry, root, spool, wanted, key_columns)
+        apart = leaves_gaps(entry, contract)
+        return files.batches(
+            connection, settings, system.system, entry, root, spool, wanted, key_columns, by_snapshot=apart
+        )
     if system.rest is not None:
         return rest.batches(connection, settings, system, entry, contract, spool, since, pause)
     return database.batches(connection, settings, system, entry, contract, since)
@@ -192,15 +196,14 @@ def _land_all(
                 settings,
                 system,
                 staged,
-                cursor=entry.cursor,
-                may_be_empty=entry.may_be_empty,
+                entry=entry,
                 started_at=started_at,
             )
         except UnusableHeader as error:
             refusals.extend(_refusal(entry.dataset, d, error) for d in piece.deliveries)
         except UnreadableDelivery as error:
             if piece.halves is None:
-                refusals.append(_refusal(entry.dataset, piece.deliveries[0], error))
+                refusals.extend(_refusal(entry.dataset, d, error) for d in piece.deliveries)
             else:
                 log.info("%s: %d deliveries are taken apart: %s", entry.dataset, len(piece.deliveries), error.problem)
                 yield from _land_all(connection, settings, system, entry, contract, piece.halves(), refusals)

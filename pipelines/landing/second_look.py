@@ -12,7 +12,7 @@ import logging
 import duckdb
 
 from pipelines.landing.batch import UnreadableDelivery
-from pipelines.landing.changes import SEEN, fill_gone, same_key
+from pipelines.landing.changes import SEEN, fill_gone, newest_rows, refuse_large_loss, same_key
 from pipelines.landing.clock import Clock
 from pipelines.landing.stage import STAGED, Staged, stage
 from pipelines.source import DatasetSource
@@ -20,8 +20,6 @@ from warehouse.identifiers import quoted
 
 log = logging.getLogger(__name__)
 _LOOKS = 3
-# A share of few rows says nothing.
-_FEW_KEYS = 10
 
 
 def look_again(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, staged: Staged, clock: Clock) -> Staged:
@@ -55,7 +53,7 @@ def look_again(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, stag
                 f" {_LOOKS} looks. Fix: ask the provider for pages in a fixed order (`params`), or pull at a quiet time"
             )
         gone = _gone(connection, staged)
-    if gone > _FEW_KEYS:
+    if gone:
         _refuse_many(connection, entry, staged, gone)
     return staged
 
@@ -102,14 +100,6 @@ def _refuse_many(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, st
     if not count:
         return  # judged by `may_be_empty`
     keys = ", ".join(quoted(k) for k in staged.contract.key)
-    ((held,),) = connection.execute(
-        f"SELECT count(*) FROM (SELECT _is_deleted FROM lake.raw.{staged.contract.name}"
-        f" QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _load_seq DESC, _source_row DESC) = 1)"
-        " WHERE NOT _is_deleted"
-    ).fetchall()
-    if gone > entry.deletes_allowed * held:
-        raise UnreadableDelivery(
-            f"{gone} of the {held} keys that the lake holds are missing, more than `deletes_allowed`"
-            f" ({entry.deletes_allowed:.0%}). Fix: check the source; if they are really gone, set `deletes_allowed` in"
-            " the source file to a greater share, for this run or for good"
-        )
+    newest = newest_rows(f"SELECT * FROM lake.raw.{staged.contract.name}", keys)
+    ((held,),) = connection.execute(f"SELECT count(*) FROM ({newest}) WHERE NOT _is_deleted").fetchall()
+    refuse_large_loss(gone, held, entry.deletes_allowed)

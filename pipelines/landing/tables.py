@@ -17,6 +17,7 @@ RAW_COLUMNS = (
     ("_delivery_id", "VARCHAR"),
     ("_source_row", "BIGINT"),
     ("_load_seq", "BIGINT"),
+    ("_delivery_no", "INTEGER"),
     ("_loaded_at", "TIMESTAMP"),
     ("_is_deleted", "BOOLEAN"),
 )

@@ -68,7 +68,7 @@ def test_all_checks_have_a_result_and_none_fails_with_an_error(demo_lake: BuiltL
     assert kinds.keys() == {"contract", "delivery", "dbt", "gx"} or kinds.keys() == {"contract", "dbt", "gx"}
     failing = demo_lake.query("""
         SELECT check_id, text_code, text_values FROM lake.ops.quality_result
-        QUALIFY row_number() OVER (PARTITION BY check_id ORDER BY checked_at DESC) = 1
+        QUALIFY row_number() OVER (PARTITION BY check_id ORDER BY result_seq DESC) = 1
             AND NOT is_passed AND severity = 'error'""")
     assert failing == []
 

@@ -1,32 +1,14 @@
-{%- set systems = var('snapshot_systems')[env_var('GRIDLAKE_CITY', 'demo')] | join("', '") %}
-
 with newest as (
-    {{ latest(ref('int_component_version'), ['source_system', 'component_id'], column_names(
-        'component', except=['_delivery_id', '_load_seq', '_is_deleted']
-    ), with_deleted=true) }}
-),
-
--- a system that delivers its whole stock each time tells a removal by silence
-newest_snapshot as (
-    select source_system, layer, max(version_at) as version_at
-    from {{ ref('int_component_version') }}
-    group by source_system, layer
+    {{ latest(ref('int_component_version'), ['source_system', 'component_id'], column_names('component', said=true), with_deleted=true) }}
 ),
 
 shaped as (
     select
-        n.*,
-        not n.is_key_deleted
-        {%- if systems %}
-        and (
-            n.source_system not in ('{{ systems }}')
-            or coalesce(n.version_at = s.version_at, true)
-        )
-        {%- endif %} as is_current,
-        {{ geo('x', [geo('inner_point', ['n.geometry'])]) }} as lon,
-        {{ geo('y', [geo('inner_point', ['n.geometry'])]) }} as lat
-    from newest as n
-    inner join newest_snapshot as s on n.source_system = s.source_system and n.layer is not distinct from s.layer
+        *,
+        not is_key_deleted as is_current,
+        {{ geo('x', [geo('inner_point', ['geometry'])]) }} as lon,
+        {{ geo('y', [geo('inner_point', ['geometry'])]) }} as lat
+    from newest
 ),
 
 points as (

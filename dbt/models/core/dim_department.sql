@@ -1,7 +1,5 @@
 with newest as (
-    {{ latest(ref('int_department_version'), ['dept_id'], column_names(
-        'department', except=['_delivery_id', '_load_seq', '_is_deleted']
-    )) }}
+    {{ latest(ref('int_department_version'), ['dept_id'], column_names('department', said=true)) }}
 )
 
 select

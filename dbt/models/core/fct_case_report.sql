@@ -3,9 +3,7 @@
     pre_hook='select 1', post_hook='{{ record_position() }}'
 ) }}
 {%- set versions = 'scoped' if only_changes() else ref('int_case_version') %}
-{%- set carried = column_names('case', except=[
-    'source_system', 'source_case_id', 'layer', '_delivery_id', '_load_seq', '_is_deleted'
-]) | list %}
+{%- set carried = column_names('case', said=true) | reject('in', ['source_system', 'source_case_id', 'layer']) | list %}
 
 with
 {%- if only_changes() %}

@@ -1,7 +1,5 @@
 with newest as (
-    {{ latest(ref('int_permit_version'), ['source_system', 'permit_id'], column_names(
-        'permit', except=['_delivery_id', '_load_seq', '_is_deleted']
-    )) }}
+    {{ latest(ref('int_permit_version'), ['source_system', 'permit_id'], column_names('permit', said=true)) }}
 ),
 
 points as (

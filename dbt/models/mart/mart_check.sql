@@ -5,7 +5,7 @@ with newest as (
         -- 'required:order_no': what is demanded, and of which field or by which rule
         split_part(rule, ':', 1) as rule_kind,
         nullif(split_part(rule, ':', 2), '') as rule_subject,
-        row_number() over (partition by check_id order by checked_at desc, data_position desc) as result_rank
+        row_number() over (partition by check_id order by result_seq desc nulls last) as result_rank
     from {{ source('ops', 'quality_result') }}
 ),
 

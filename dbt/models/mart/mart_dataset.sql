@@ -1,5 +1,12 @@
 -- every data set that the city has a contract for, also those that nobody has delivered yet
-with delivered as (
+with loads as (
+    select
+        *,
+        max(load_seq) over (partition by source, dataset) as newest_seq
+    from {{ source('ops', 'load') }}
+),
+
+delivered as (
     select
         source,
         dataset,
@@ -7,8 +14,9 @@ with delivered as (
         sum(read_count) as read_count,
         sum(accepted_count) as accepted_count,
         sum(quarantined_count) as quarantined_count,
-        max(loaded_at) as last_loaded_utc
-    from {{ source('ops', 'load') }}
+        -- the last by the lake's sequence: a clock that was ahead would hide what came after
+        max(case when load_seq = newest_seq then loaded_at end) as last_loaded_utc
+    from loads
     group by source, dataset
 )
 

@@ -19,7 +19,10 @@ from warehouse.settings import Settings
 LANDED = datetime(2026, 3, 1, 8)
 Row = tuple[str | None, str | None, int | None, str | None, str | None]
 
-_STAMPS = "_extra VARCHAR, _delivery_id VARCHAR, _source_row BIGINT, _load_seq BIGINT, _loaded_at TIMESTAMP"
+_STAMPS = (
+    "_extra VARCHAR, _delivery_id VARCHAR, _source_row BIGINT, _load_seq BIGINT, _delivery_no INTEGER,"
+    " _loaded_at TIMESTAMP"
+)
 _REFUSED = "original VARCHAR, broken_rules VARCHAR[], _delivery_id VARCHAR, _source_row BIGINT, _load_seq BIGINT"
 
 

@@ -219,3 +219,33 @@ def test_a_delivery_of_a_lake_that_did_not_count_deletions_balances(lake: Lake, 
     lake.land("hotline_case", MANY)
     lake.write("UPDATE lake.ops.load SET deleted_count = NULL")
     assert results(lake, contract)["balance"].is_passed
+
+
+def test_a_clock_that_was_ahead_for_two_days_makes_nobody_late(lake: Lake, contract: Contract) -> None:
+    other = replace(contract, name="other_case")
+    lake.make_tables(other)
+    lake.land("other_case", GOOD, seq=1, loaded_at=LANDED + timedelta(days=2))
+    lake.land("hotline_case", GOOD, seq=2)
+    found = results(lake, contract)
+    assert found["freshness:horizon"].is_passed
+    assert results(lake, other)["freshness:clock"].is_passed
+    assert not results(lake, other, now=LANDED + timedelta(days=2))["freshness:clock"].is_passed
+
+
+def test_a_register_that_shrank_to_less_than_half_is_an_error_until_a_next_snapshot(
+    lake: Lake, contract: Contract
+) -> None:
+    def snapshot(seq: int, rows: list[Row]) -> CheckResult:
+        lake.land("hotline_case", rows, seq=seq)
+        lake.write(f"UPDATE lake.ops.load SET snapshot_group = '', source = 'x', uri = '{seq}' WHERE load_seq = {seq}")
+        return results(lake, contract)["snapshot_collapse"]
+
+    assert snapshot(1, GOOD).is_passed
+    assert snapshot(2, GOOD[:4]).is_passed
+    collapsed = snapshot(3, GOOD[:1])
+    assert (collapsed.is_passed, collapsed.severity, collapsed.failed_keys) == (
+        False,
+        "error",
+        ("register=hotline_case",),
+    )
+    assert snapshot(4, GOOD[:1]).is_passed

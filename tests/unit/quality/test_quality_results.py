@@ -60,6 +60,15 @@ def test_a_changed_outcome_or_newer_data_adds_a_row(sqlite_settings: Settings) -
     assert rows(sqlite_settings) == 4
 
 
+def test_a_clock_that_was_ahead_does_not_keep_its_verdict(settings: Settings) -> None:
+    record(settings, [FAILED], checked_at=datetime(2026, 1, 4))
+    assert record(settings, [PASSED], checked_at=datetime(2026, 1, 2)) == 1
+    assert latest(settings) == [PASSED]
+    assert record(settings, [PASSED], checked_at=datetime(2026, 1, 2)) == 0
+    assert record(settings, [FAILED], checked_at=datetime(2026, 1, 2)) == 1
+    assert latest(settings) == [FAILED]
+
+
 def test_several_results_of_one_check_are_compared_one_after_another(sqlite_settings: Settings) -> None:
     second = replace(PASSED, data_position=2)
     assert record(sqlite_settings, [PASSED, PASSED, second]) == 2

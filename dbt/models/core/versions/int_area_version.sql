@@ -1,5 +1,6 @@
 select
-    {{ column_names('area') | join(',\n    ') }}
+    {{ column_names('area') | join(',\n    ') }},
+    {{ is_superseded('_delivery_id') }} as _is_superseded
 from (
     {{ feed('area') }}
 ) as fed

@@ -1,7 +1,8 @@
 select
     source_system || ':' || source_case_id as case_id,
     source_system || ':' || source_case_id || ':' || coalesce(layer, '') as report_id,
-    {{ column_names('case') | join(',\n    ') }}
+    {{ column_names('case') | join(',\n    ') }},
+    {{ is_superseded('_delivery_id') }} as _is_superseded
 from (
     {{ feed('case') }}
 ) as fed

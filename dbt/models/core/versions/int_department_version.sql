@@ -1,5 +1,6 @@
 select
-    {{ column_names('department') | join(',\n    ') }}
+    {{ column_names('department') | join(',\n    ') }},
+    {{ is_superseded('_delivery_id') }} as _is_superseded
 from (
     {{ feed('department') }}
 ) as fed

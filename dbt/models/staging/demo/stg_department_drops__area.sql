@@ -11,5 +11,7 @@ select
     cast(null as date) as valid_to,
     cast(raw._delivery_id as varchar) as _delivery_id,
     cast(raw._load_seq as bigint) as _load_seq,
+    cast(raw._delivery_no as integer) as _delivery_no,
+    cast(raw._source_row as bigint) as _source_row,
     cast(raw._is_deleted as boolean) as _is_deleted
 from {{ source('raw', 'area_boundary') }} as raw

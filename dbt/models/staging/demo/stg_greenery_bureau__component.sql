@@ -17,6 +17,8 @@ select
     cast(raw.surveyed_date as date) as surveyed_date,
     cast(raw._delivery_id as varchar) as _delivery_id,
     cast(raw._load_seq as bigint) as _load_seq,
+    cast(raw._delivery_no as integer) as _delivery_no,
+    cast(raw._source_row as bigint) as _source_row,
     cast(raw._is_deleted as boolean) as _is_deleted
 from {{ source('raw', 'component_greenery') }} as raw
 left join {{ ref('map_greenery_bureau__class') }} as class

@@ -38,6 +38,8 @@ select
     cast(raw.return_count as integer) as return_count,
     cast(raw._delivery_id as varchar) as _delivery_id,
     cast(raw._load_seq as bigint) as _load_seq,
+    cast(raw._delivery_no as integer) as _delivery_no,
+    cast(raw._source_row as bigint) as _source_row,
     cast(raw._is_deleted as boolean) as _is_deleted
 from {{ source('raw', 'hotline_order') }} as raw
 left join {{ ref('map_hotline_12345__class') }} as class

@@ -41,6 +41,8 @@ select
     cast(null as integer) as return_count,
     r._delivery_id,
     r._load_seq,
+    r._delivery_no,
+    r._source_row,
     r._is_deleted
 from {{ source('raw', 'dc_service_request') }} as r
 left join {{ ref('map_dc_311__layer') }} as l on r.layer = l.source_code

@@ -9,5 +9,7 @@ select
     cast('2016-08-16' as timestamp) as version_at,
     cast(null as varchar) as _delivery_id,
     cast(0 as bigint) as _load_seq,
+    cast(0 as integer) as _delivery_no,
+    cast(0 as bigint) as _source_row,
     false as _is_deleted
 from {{ ref('washington_dc__department') }}

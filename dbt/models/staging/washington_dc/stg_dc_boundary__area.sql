@@ -12,6 +12,8 @@ select
     cast(l.valid_to as date) as valid_to,
     r._delivery_id,
     r._load_seq,
+    r._delivery_no,
+    r._source_row,
     r._is_deleted
 from {{ source('raw', 'dc_area_boundary') }} as r
 inner join {{ ref('dc_boundary__area_layer') }} as l on r.layer = l.layer

@@ -20,6 +20,8 @@ select
     cast(null as date) as valid_to,
     r._delivery_id,
     r._load_seq,
+    r._delivery_no,
+    r._source_row,
     r._is_deleted
 from {{ source('raw', 'dc_certificate_of_occupancy') }} as r
 left join {{ ref('map_dc_permit__permit_type') }} as t on r.layer = t.source_code

@@ -38,6 +38,8 @@ select
     cast(r.captured_at as date) as surveyed_date,
     r._delivery_id,
     r._load_seq,
+    r._delivery_no,
+    r._source_row,
     r._is_deleted
 from {{ source('raw', 'dc_component') }} as r
 left join {{ ref('dc_inventory__component_key') }} as k on r.layer = k.layer

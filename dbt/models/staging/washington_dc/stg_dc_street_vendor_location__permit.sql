@@ -20,6 +20,8 @@ select
     cast(r.revoked_at as date) as valid_to,
     r._delivery_id,
     r._load_seq,
+    r._delivery_no,
+    r._source_row,
     r._is_deleted
 from {{ source('raw', 'dc_street_vendor_location') }} as r
 left join {{ ref('map_dc_permit__permit_type') }} as t on 'street-vendor-locations' = t.source_code

@@ -39,6 +39,8 @@ select
     cast(null as integer) as return_count,
     r._delivery_id,
     r._load_seq,
+    r._delivery_no,
+    r._source_row,
     r._is_deleted
 from {{ source('raw', 'dc_vision_zero_report') }} as r
 left join {{ ref('map_dc_vision_zero__class') }} as c on r.request_type = c.source_code

@@ -224,7 +224,7 @@ def test_parquet_with_types_of_its_own(sqlite_settings: Settings, tmp_path: Path
     place.drop("broken.parquet", b"PAR1 nothing PAR1")
     result = place.land()
     assert [refusal.uri for refusal in result.refusals] == ["broken.parquet"]
-    assert place.rows("* EXCLUDE (_loaded_at, _delivery_id, _load_seq)", order="order_no") == [
+    assert place.rows("* EXCLUDE (_loaded_at, _delivery_id, _delivery_no, _load_seq)", order="order_no") == [
         ("1", 5, Decimal("1.50"), True, date(2026, 1, 2), moment, "open", '{"filename":"x"}', 1, False),
         ("3", 0, None, False, None, None, None, '{"filename":null}', 3, False),
         ("4", 6, None, None, None, None, "closed", None, 1, False),
