@@ -14,6 +14,7 @@ import duckdb
 from duckdb_engine import ConnectionWrapper, CursorWrapper
 
 from warehouse.serving import open_version, refuse_unless_reading
+from warehouse.superset.server.barrier import behind_rules, without_values
 from warehouse.superset.server.gate import Reading, refuse_beyond
 
 URI_NAME = "gridlake-serving"
@@ -32,18 +33,46 @@ _IDLE_SECONDS = 900.0
 class SelectOnlyCursor(CursorWrapper):
     """Refuses every statement but SELECT: Superset's own check lets ATTACH, COPY, CALL and SET of DuckDB through."""
 
+    _is_silent = False
+
     def execute(self, statement: str, parameters: Any = None, context: Any = None) -> Any:
         """Run one SELECT.
 
         Raises:
             duckdb.PermissionException: the statement is something else, or reaches beyond what this query may read.
+            duckdb.Error: it fails; for a chart's query without a word of what stands in a row.
         """
         if statement.strip().lower() not in _ENGINE_WORDS:
-            refuse_beyond(self.connection.reading(), refuse_unless_reading(self.connection.wrapped, statement))
-            for part in self.connection.wrapped.extract_statements(statement):
+            reading, wrapped = self.connection.reading(), self.connection.wrapped
+            tree = refuse_unless_reading(wrapped, statement)
+            refuse_beyond(reading, tree)
+            for part in wrapped.extract_statements(statement):
                 if found := _TELLING.search(part.query):
                     raise duckdb.PermissionException(f"{found[0].rstrip('( ')} is not allowed here")
-        return super().execute(statement, parameters, context)
+            statement = behind_rules(wrapped, reading, statement, tree)
+            # Whoever writes statements in SQL Lab sees all that is published, and needs the engine's words.
+            self._is_silent = bool(reading.tables)
+        return self._told(super().execute, statement, parameters, context)
+
+    def fetchone(self) -> Any:
+        """The next row; DuckDB computes while it is asked for rows, so that this can fail like `execute`."""
+        return self._told(self.connection.wrapped.fetchone)
+
+    def fetchmany(self, size: int | None = None) -> Any:
+        """The next rows, as `fetchone`."""
+        return self._told(super().fetchmany, size)
+
+    def fetchall(self) -> Any:
+        """The other rows, as `fetchone`."""
+        return self._told(self.connection.wrapped.fetchall)
+
+    def _told(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return ask(*arguments)
+        except duckdb.Error as error:
+            told = without_values(error) if self._is_silent else error
+        # Outside of the handler, so that the engine's own words do not hang on the new error.
+        raise told
 
     def executemany(self, statement: str, parameters: Any = None, context: Any = None) -> None:
         """Refused: only writing needs it.
