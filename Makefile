@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 SUPERSET_VENV := .venv-superset
 SUPERSET_STAMP := $(SUPERSET_VENV)/.installed
 
-.PHONY: demo test browser lint types rules check bench chaos soak up down lock clean help
+.PHONY: demo test tools lint types rules check bench chaos soak up down lock clean help
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -30,11 +30,11 @@ $(SUPERSET_STAMP): requirements/superset.lock | $(UV)
 demo: $(STAMP) ## Set up, start the made-up city's systems, land, build and check
 	$(BIN)/gridlake demo
 
-test: $(STAMP) $(SUPERSET_STAMP) browser ## Run the tests
+test: $(STAMP) $(SUPERSET_STAMP) tools ## Run the tests
 	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-browser: ## Install what the tests of pages need: Chromium and Chinese fonts (Debian, as root or by sudo)
-	@tests/integration/install_browser.sh
+tools: ## Install what the tests need of the system: Chromium, Chinese fonts, nginx, systemd's checker (Debian, as root or by sudo)
+	@tests/integration/install_tools.sh
 
 lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/ruff format --check .
@@ -45,14 +45,14 @@ lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/gridlake contracts check
 	$(BIN)/gridlake dashboards check
 
-bench: $(STAMP) $(SUPERSET_STAMP) browser ## Run the benchmarks; each skips with a message where its data is absent
+bench: $(STAMP) $(SUPERSET_STAMP) tools ## Run the benchmarks; each skips with a message where its data is absent
 	@for bench in tests/bench/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
 chaos: $(STAMP) ## Kill landing and building at random moments, then compare with an undisturbed run
 	PYTHONPATH=tests/integration $(BIN)/python tests/bench/chaos.py
 	$(BIN)/python tests/bench/hosts.py
 
-soak: $(STAMP) $(SUPERSET_STAMP) browser ## Build and publish for five minutes while eight readers load dashboards
+soak: $(STAMP) $(SUPERSET_STAMP) tools ## Build and publish for five minutes while eight readers load dashboards
 	PYTHONPATH=tests/integration $(BIN)/python tests/bench/soak.py
 
 up: $(STAMP) $(SUPERSET_STAMP) ## Start Dagster and Superset (first the made-up city, if it never ran); print where

@@ -160,7 +160,7 @@ def chromium() -> Iterator[Browser]:
 
 def _launch(playwright: Playwright) -> Browser:
     executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    assert executable, "there is no Chromium: run `make browser`"
+    assert executable, "there is no Chromium: run `make tools`"
     return playwright.chromium.launch(executable_path=executable, args=_FLAGS, headless=True)
 
 
