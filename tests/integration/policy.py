@@ -56,7 +56,7 @@ PUBLIC_COLUMNS = {
     },
     "publication": {
         *("name", "version", "snapshot_id", "snapshot_at", "published_at", "city", "city_id", "city_name", "as_of"),
-        *("first_month", "newest_month", "newest_full_month"),
+        *("edition", "first_month", "newest_month", "newest_full_month"),
     },
 }
 
