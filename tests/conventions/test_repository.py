@@ -52,7 +52,9 @@ def test_no_file_is_too_long() -> None:
 
 
 def test_no_file_names_a_place_of_one_machine() -> None:
-    assert places(MACHINE_PATH) == []
+    # The operator's page tells where an installation lies, and its test puts another place there.
+    installed = {*(ROOT / "docs/operate").iterdir(), ROOT / "tests/integration/test_operate.py"}
+    assert places(MACHINE_PATH, without=installed) == []
 
 
 def test_no_file_names_a_registry() -> None:

@@ -1,3 +1,10 @@
+with filed as (
+    select v.area_level, v.area_id, v.dept_id, v.period_kind, v.period_start, v.numerator
+    from {{ ref('indicator_value') }} as v
+    inner join {{ ref('indicator_definition') }} as d on v.indicator_code = d.code and v.definition_version = d.version
+    where d.numerator_measure = 'filed_count' and d.denominator_measure is null
+)
+
 select
     i.node,
     n.node_no,
@@ -23,9 +30,9 @@ select
     coalesce(g.name_en, grade.name_en, i.grade) as grade_name_en
 from {{ ref('index_score') }} as i
 cross join {{ ref('mart_state') }} as s
-left join {{ ref('indicator_value') }} as filed
+left join filed
     on
-        filed.indicator_code = 'register' and i.area_level = filed.area_level and i.area_id = filed.area_id
+        i.area_level = filed.area_level and i.area_id = filed.area_id
         and i.dept_id = filed.dept_id and i.period_kind = filed.period_kind and i.period_start = filed.period_start
 left join {{ ref('index_node') }} as n on i.node = n.code
 left join {{ ref('int_area_place') }} as p on i.area_id = p.area_id

@@ -55,7 +55,7 @@ def test_refused_catalogue_url_does_not_show_its_password(monkeypatch: pytest.Mo
 def test_unreachable_catalogue_does_not_show_its_password(tmp_path: Path) -> None:
     url = "postgresql://user:hunter%402@127.0.0.1:1/x?password=swordfish"
     with (
-        pytest.raises(LakeError, match="cannot be opened") as caught,
+        pytest.raises(LakeError, match="cannot be reached") as caught,
         open_lake(load_settings(home=tmp_path, catalog=url)),
     ):
         pass

@@ -57,9 +57,9 @@ def body() -> Any:
 
 
 def _refuse() -> tuple[Response, int] | None:
-    if request.path.startswith(LAYERS.rstrip("/")) and request.method != "POST":
-        # Superset keeps answers of GET by their address alone, and would show one account's rows to another.
-        return jsonify(message="请用 POST。 / Use POST here."), 405
+    if request.path.startswith(f"{LAYERS}data/"):
+        # Kept answers by their key, whoever asks; no page of ours has them.
+        return jsonify(message="没有此地址。 / There is no such address."), 404
     if not CHART_DATA.fullmatch(request.path) and not _DATA_SET_OF_ADDRESS.fullmatch(request.path):
         return None
     asked = body()
@@ -73,6 +73,10 @@ def _refuse() -> tuple[Response, int] | None:
                 raise WrongRequest(f"{place}: {error}") from None
     except WrongRequest as error:
         return jsonify(message=str(error)), 400
+    if request.path.startswith(LAYERS):
+        # The layers of a map come by GET, whose answers Superset keeps by their address alone: one account would be
+        # shown another's rows. It keeps none of a POST.
+        request.method = "POST"
     return None
 
 

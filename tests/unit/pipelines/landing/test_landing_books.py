@@ -75,7 +75,11 @@ def test_blank_lines_are_told_and_pass_again(sqlite_settings: Settings, tmp_path
     place.drop("0.csv", "order_no\n1\n\n2\n")
     place.land()
     # A blank line of a file of one column is a row without a value; a line of blanks is a row that does not split.
-    assert told(place) == {"a.csv": {"told:blank_lines": 3}, "b.csv": {"told:blank_lines": 1}, "0.csv": {}}
+    assert told(place) == {
+        "a.csv": {"told:blank_lines": 3, "clock_change": 0},
+        "b.csv": {"told:blank_lines": 1, "clock_change": 0},
+        "0.csv": {},
+    }
     assert [load["read_count"] for load in place.loads()] == [3, 3, 2]
 
     def check() -> tuple[bool, int, str]:

@@ -202,7 +202,7 @@ def test_warnings_are_counted_and_keep_the_row(place: Place) -> None:
     place.drop("a.csv", HEADER + "1,5,,open\n2,50,,open\n3,,,open\n")
     place.land()
     assert len(place.rows()) == 3
-    assert json.loads(place.loads()[0]["warning_counts"]) == {"rule:small": 1}
+    assert json.loads(place.loads()[0]["warning_counts"]) == {"rule:small": 1, "clock_change": 0}
 
 
 def test_a_contract_that_gains_a_field_widens_the_table(place: Place) -> None:
