@@ -1,5 +1,8 @@
 with newest as (
-    {{ latest(ref('int_component_version'), ['source_system', 'component_id'], column_names('component', said=true), with_deleted=true) }}
+    {{ latest(
+        ref('int_component_version'), ['source_system', 'component_id'], column_names('component', said=true),
+        with_deleted=true
+    ) }}
 ),
 
 shaped as (
