@@ -20,6 +20,8 @@ SHOWN = (
     "warehouse/superset/README.zh-CN.md",
     "catalog/contracts/demo/*.yml",
     "README.zh-CN.md",
+    "catalog/README.zh-CN.md",
+    "dbt/README.zh-CN.md",
 )
 # What must not be written -> what to write. A pattern is a regular expression.
 INSTEAD = {
