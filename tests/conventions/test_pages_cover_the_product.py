@@ -69,22 +69,6 @@ def test_every_make_target_stands_in_the_readme(name: str) -> None:
     assert missing(name, {f"make {target}" for target in targets}) == []
 
 
-def test_both_readmes_have_the_same_parts_and_examples() -> None:
-    english, chinese = (page(name) for name in READMES)
-
-    def shape(text: str) -> list[str]:
-        fences = re.findall(r"```.*?```", text, re.DOTALL)
-        plain = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
-        levels = [mark.rstrip() for mark in re.findall(r"^#+ ", plain, re.MULTILINE)]
-        rows = [
-            str(len(re.findall(r"^\|", part, re.MULTILINE))) for part in re.split(r"^#+ ", plain, flags=re.MULTILINE)
-        ]
-        code = ["\n".join(line.split("  #")[0] for line in fence.splitlines()) for fence in fences]
-        return levels + rows + code
-
-    assert shape(chinese) == shape(english)
-
-
 @pytest.mark.parametrize("city", CITIES)
 def test_every_source_system_stands_on_the_pipelines_page(city: str) -> None:
     systems = load_sources(city)

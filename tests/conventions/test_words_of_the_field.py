@@ -17,11 +17,10 @@ SHOWN = (
     "dbt/seeds/contracts/*.csv",
     "warehouse/superset/dashboards/*.yml",
     "warehouse/superset/server/embedded.py",
-    "warehouse/superset/README.zh-CN.md",
     "catalog/contracts/demo/*.yml",
     "README.zh-CN.md",
-    "catalog/README.zh-CN.md",
-    "dbt/README.zh-CN.md",
+    "*/README.zh-CN.md",
+    "warehouse/superset/README.zh-CN.md",
 )
 # What must not be written -> what to write. A pattern is a regular expression.
 INSTEAD = {
