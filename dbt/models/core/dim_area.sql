@@ -1,6 +1,9 @@
 with versions as (
     -- a boundary in force before one that has ended, where one delivery holds both
-    {{ latest(ref('int_area_version'), ['area_level', 'area_id'], column_names('area', said=true), prefer='valid_to desc nulls first') }}
+    {{ latest(
+        ref('int_area_version'), ['area_level', 'area_id'], column_names('area', said=true),
+        prefer='valid_to desc nulls first'
+    ) }}
 ),
 
 -- a lake holds one city; a source that draws no city boundary still needs its name to hang the districts on
