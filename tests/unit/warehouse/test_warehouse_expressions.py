@@ -198,4 +198,5 @@ def test_a_data_set_made_from_sql_reads_the_tables_it_names() -> None:
         ("zh", "mart_case"),
         ("en", "mart_permit"),
     }
+    assert tables_of("WITH a AS (FROM zh.Mart_Case) SELECT * FROM a") == {("zh", "mart_case"), ("main", "a")}
     assert tables_of("SELECT FROM") == frozenset()

@@ -14,7 +14,7 @@ import duckdb
 
 from warehouse.identifiers import literal, quoted
 from warehouse.statements import nodes
-from warehouse.superset.server.gate import Reading
+from warehouse.superset.server.gate import CATALOGUES, Reading
 
 # No condition is moved below a LIMIT, as it would change what the LIMIT counts. A materialised CTE is no such barrier:
 # DuckDB moves conditions into it.
@@ -37,25 +37,44 @@ def behind_rules(connection: duckdb.DuckDBPyConnection, reading: Reading, statem
         tree: its syntax tree, which is changed.
 
     Raises:
+        duckdb.PermissionException: a table that somebody's SQL names may not be read by this account.
         duckdb.Error: the tree cannot be written as SQL again.
     """
-    if not reading.tables or not reading.rules:
-        return statement
     found = [node for node in nodes(tree) if node.get("type") == "BASE_TABLE"]
-    for node in found:
-        allowed = _allowed(connection, node, reading.rules)
+    ruled = [(node, rules) for node in found if (rules := _rules(connection, reading, node))]
+    if not ruled:
+        return statement
+    for node, rules in ruled:
+        allowed = _allowed(connection, node, rules)
         alias = node["alias"] or node["table_name"]
         kept = {"sample": node["sample"], "column_name_alias": node["column_name_alias"]}
         node.clear()
         node.update(allowed, alias=alias, **kept)
-    if not found:
-        return statement
     ((text,),) = connection.cursor().execute(f"SELECT json_deserialize_sql({literal(json.dumps(tree))})").fetchall()
     return str(text)
 
 
+def _rules(connection: duckdb.DuckDBPyConnection, reading: Reading, table: dict[str, Any]) -> tuple[str, ...]:
+    rules = (reading.rules or ()) if reading.tables else ()
+    name = str(table["table_name"]).lower()
+    if reading.rules_of is None or str(table["schema_name"]).lower() in CATALOGUES:
+        return rules
+    found = reading.rules_of(name)
+    if found is None and (table["schema_name"] or _is_table(connection, name)):
+        raise duckdb.PermissionException(f"{name} has no row rules: it is for accounts that see every row")
+    return (*rules, *(rule for rule in found or () if rule not in rules))
+
+
+def _is_table(connection: duckdb.DuckDBPyConnection, name: str) -> bool:
+    """Whether a name without a schema may be a table, and not only what WITH calls so."""
+    asked = f"SELECT count(*) FROM information_schema.tables WHERE lower(table_name) = {literal(name)}"
+    ((count,),) = connection.cursor().execute(asked).fetchall()
+    return bool(count)
+
+
 def _allowed(connection: duckdb.DuckDBPyConnection, table: dict[str, Any], rules: tuple[str, ...]) -> dict[str, Any]:
-    name = ".".join(quoted(table[part]) for part in ("schema_name", "table_name") if table[part])
+    parts = ("catalog_name", "schema_name", "table_name")
+    name = ".".join(quoted(table[part]) for part in parts if table[part])
     held = " AND ".join(f"({rule})" for rule in rules)
     rows = f"SELECT 1 FROM (SELECT * FROM {name} WHERE {held} LIMIT {_ALL}) AS allowed"
     ((text,),) = connection.cursor().execute(f"SELECT json_serialize_sql({literal(rows)})").fetchall()

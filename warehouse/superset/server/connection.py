@@ -49,9 +49,10 @@ class SelectOnlyCursor(CursorWrapper):
             for part in wrapped.extract_statements(statement):
                 if found := _TELLING.search(part.query):
                     raise duckdb.PermissionException(f"{found[0].rstrip('( ')} is not allowed here")
-            statement = behind_rules(wrapped, reading, statement, tree)
-            # Whoever writes statements in SQL Lab sees all that is published, and needs the engine's words.
-            self._is_silent = bool(reading.tables)
+            held = behind_rules(wrapped, reading, statement, tree)
+            # Whoever sees all that is published needs the engine's words for the statements of SQL Lab.
+            self._is_silent = bool(reading.tables) or held is not statement
+            statement = held
         return self._told(super().execute, statement, parameters, context)
 
     def fetchone(self) -> Any:

@@ -8,7 +8,7 @@ Needs only the standard library and DuckDB.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -17,9 +17,9 @@ import duckdb
 
 from warehouse.expressions import TELLING_FUNCTIONS
 from warehouse.identifiers import literal
-from warehouse.statements import nodes, referenced_tables
+from warehouse.statements import nodes
 
-_CATALOGUES = frozenset(("information_schema", "pg_catalog"))
+CATALOGUES = frozenset(("information_schema", "pg_catalog"))
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,13 @@ class Reading:
         tables: (schema, table) pairs; None means all that is published, as in SQL Lab.
         rules: conditions of which each part of the query that reads a table must hold every one; None means that they
             have not been asked for, so that no row may come.
+        rules_of: for what people make themselves: gives the row rules of a table by its name, None where it may not
+            be read.
     """
 
     tables: frozenset[tuple[str, str]] | None
     rules: tuple[str, ...] | None = ()
+    rules_of: Callable[[str], tuple[str, ...] | None] | None = None
 
 
 CATALOGUE_ONLY = Reading(frozenset())
@@ -42,10 +45,14 @@ EVERYTHING_PUBLISHED = Reading(None)
 
 @lru_cache(maxsize=256)
 def tables_of(sql: str) -> frozenset[tuple[str, str]]:
-    """The published tables that a SELECT names, as (schema, table); none where it does not parse."""
-    tree = _tree(sql)
-    found = referenced_tables(tree) if tree else ()
-    return frozenset((schema or "main", table) for catalog, schema, table in found if not catalog)
+    """The published tables that a SELECT names, as (schema, table); none where it does not parse.
+
+    What WITH calls by a name is among them: where the name is a table's too, either may be meant.
+    """
+    found = (node for node in nodes(_tree(sql)) if node.get("type") == "BASE_TABLE" and not node.get("catalog_name"))
+    return frozenset(
+        (str(node.get("schema_name") or "main").lower(), str(node.get("table_name")).lower()) for node in found
+    )
 
 
 def refuse_beyond(reading: Reading, tree: Any) -> None:
@@ -80,7 +87,7 @@ def _refuse_table(node: dict[str, Any], reading: Reading) -> None:
         str(node.get(part) or "").lower() for part in ("catalog_name", "schema_name", "table_name")
     )
     if not reading.tables:
-        is_allowed = schema in _CATALOGUES
+        is_allowed = schema in CATALOGUES
     else:
         is_allowed = not catalog and (schema or "main", table) in reading.tables
     if not is_allowed:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 
 from flask import Flask, g, has_app_context, request
 
 from warehouse.expressions import ExpressionRefused, refuse_unless_expression
-from warehouse.superset.server.gate import CATALOGUE_ONLY, EVERYTHING_PUBLISHED, Reading, tables_of
+from warehouse.superset.server import written
+from warehouse.superset.server.gate import CATALOGUE_ONLY, Reading
 
 _SQL_LAB = "/api/v1/sqllab/"
 _KEY = "gridlake_reading"
@@ -28,6 +30,7 @@ def current() -> Reading:
 def install(app: Flask) -> None:
     """Note what each query may read, and check expressions wherever Superset takes one."""
     app.before_request(_sql_lab)
+    written.install()
     _note_data_sets()
     _note_statements()
     _check_expressions()
@@ -35,7 +38,7 @@ def install(app: Flask) -> None:
 
 def _sql_lab() -> None:
     if request.path.startswith(_SQL_LAB):
-        setattr(g, _KEY, EVERYTHING_PUBLISHED)
+        setattr(g, _KEY, written.statement())
 
 
 def _note_statements() -> None:
@@ -45,7 +48,7 @@ def _note_statements() -> None:
     run = sql_lab.execute_sql_statements
 
     def run_noted(*arguments: Any, **named: Any) -> Any:
-        setattr(g, _KEY, EVERYTHING_PUBLISHED)
+        setattr(g, _KEY, written.statement())
         return run(*arguments, **named)
 
     sql_lab.execute_sql_statements = run_noted
@@ -64,14 +67,17 @@ def _note_data_sets() -> None:
     )
 
     def from_data_set(dataset: Any, *arguments: Any, **named: Any) -> Any:
+        if dataset.sql:
+            written.refuse_without_right()
         setattr(g, _KEY, _of(dataset))
         return whole_from(dataset, *arguments, **named)
 
     def from_own_query(query: Any, *arguments: Any, **named: Any) -> Any:
-        # Superset has asked whether the account may use the database: this is SQL Lab's result as a chart.
-        setattr(g, _KEY, EVERYTHING_PUBLISHED)
+        written.refuse_without_right()
+        setattr(g, _KEY, written.statement())
         return query_from(query, *arguments, **named)
 
+    @wraps(rules)
     def with_rules(dataset: Any, *arguments: Any, **named: Any) -> Any:
         found = rules(dataset, *arguments, **named)
         if not dataset.sql and current().tables == _of(dataset).tables:
@@ -92,11 +98,11 @@ def _note_descriptions() -> None:
     describe, detect = models.get_virtual_table_metadata, DatetimeFormatDetector.detect_column_format
 
     def described(dataset: Any) -> Any:
-        setattr(g, _KEY, replace(_of(dataset), rules=()))
+        setattr(g, _KEY, replace(_of(dataset), rules=(), rules_of=None))
         return describe(dataset)
 
     def detected(detector: Any, dataset: Any, column: Any) -> Any:
-        setattr(g, _KEY, replace(_of(dataset), rules=()))
+        setattr(g, _KEY, replace(_of(dataset), rules=(), rules_of=None))
         return detect(detector, dataset, column)
 
     models.get_virtual_table_metadata = described
@@ -105,9 +111,10 @@ def _note_descriptions() -> None:
 
 def _of(dataset: Any) -> Reading:
     if dataset.sql:
-        # An administrator made it from other tables; its row rules stand around the whole.
-        return Reading(tables_of(str(dataset.sql)), ())
-    return Reading(frozenset(((str(dataset.schema or "main").lower(), str(dataset.table_name).lower()),)), None)
+        return written.virtual(dataset)
+    table = (str(dataset.schema or "main").lower(), str(dataset.table_name).lower())
+    # One that an administrator made again of the same table, under another spelling, has no row rules of its own.
+    return Reading(frozenset((table,)), None, None if dataset.is_managed_externally else written.row_rules)
 
 
 def _check_expressions() -> None:
