@@ -48,9 +48,10 @@ lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 bench: $(STAMP) $(SUPERSET_STAMP) tools ## Run the benchmarks; each skips with a message where its data is absent
 	@for bench in tests/bench/bench_*.py; do $(BIN)/python $$bench || exit 1; done
 
-chaos: $(STAMP) ## Kill landing and building at random moments, then compare with an undisturbed run
+chaos: $(STAMP) $(SUPERSET_STAMP) ## Kill landing, building and all services at random moments, then compare with an undisturbed run
 	PYTHONPATH=tests/integration $(BIN)/python tests/bench/chaos.py
 	$(BIN)/python tests/bench/hosts.py
+	PYTHONPATH=tests/integration $(BIN)/python tests/bench/chaos_services.py
 
 soak: $(STAMP) $(SUPERSET_STAMP) tools ## Build and publish for five minutes while eight readers load dashboards
 	PYTHONPATH=tests/integration $(BIN)/python tests/bench/soak.py

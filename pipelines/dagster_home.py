@@ -15,7 +15,7 @@ from pathlib import Path
 import dagster as dg
 import yaml
 
-from pipelines.launcher import is_dead
+from pipelines.launcher import Worker, is_dead, worker_of
 from warehouse.settings import Settings
 
 _UNDER_WAY = (dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING)
@@ -45,6 +45,8 @@ def _configuration(settings: Settings) -> dict[str, object]:
         # A run whose process is gone would stay under way, and hold the pool's one place, for ever.
         "run_launcher": {"module": "pipelines.launcher", "class": "WatchedRunLauncher"},
         "run_monitoring": {"enabled": True, "poll_interval_seconds": 30, "start_timeout_seconds": 180},
+        # What is killed begins again, where it is asked for (`jobs.AGAIN_IF_KILLED`); what fails is for people.
+        "run_retries": {"enabled": True, "max_retries": 0, "retry_on_asset_or_op_failure": False},
         "retention": {
             "schedule": {"purge_after_days": days},
             "sensor": {"purge_after_days": {"skipped": 2, "failure": days, "success": days, "started": days}},
@@ -60,15 +62,15 @@ def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield instance
 
 
-def end_dead_runs(instance: dg.DagsterInstance, *, is_nobody_else: bool = False) -> list[str]:
+def end_dead_runs(instance: dg.DagsterInstance, mine: Worker) -> list[str]:
     """Mark runs as failed whose process is gone (a kill, a power cut), and free what they held; gives their jobs.
 
-    With `is_nobody_else` Dagster's services do not run, so a run that was only being started is dead too.
+    `mine` is the kind of worker that the caller is the only one of, by its lock: a run of that kind that was only being
+    started is dead too. Dagster starts what died by itself again, where its run says so (`jobs.AGAIN_IF_KILLED`).
     """
-    statuses = [*_UNDER_WAY, *(_STARTING if is_nobody_else else ())]
     ended = []
-    for run in instance.get_runs(dg.RunsFilter(statuses=statuses)):
-        if run.status in _STARTING or is_dead(instance, run):
+    for run in instance.get_runs(dg.RunsFilter(statuses=[*_UNDER_WAY, *_STARTING])):
+        if worker_of(run) == mine if run.status in _STARTING else is_dead(instance, run, mine):
             instance.report_run_failed(run, "The process of this run is gone: it was killed, or the machine went down.")
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             ended.append(run.job_name)

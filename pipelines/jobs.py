@@ -12,6 +12,9 @@ CITY = "city"
 LAND = "land"
 BUILD = "build"
 PUBLISH = "publish"
+# Of runs that nobody sits before: one that was killed begins again, from its first step, because what a step had
+# finished costs nothing the second time.
+AGAIN_IF_KILLED = {"dagster/max_retries": "2", "dagster/retry_strategy": "ALL_STEPS"}
 
 
 def land_job(system: SourceSystem) -> Any:

@@ -1,16 +1,29 @@
 """Dagster's launcher of runs, which also knows whether the process of a run still lives.
 
 The usual one does not, so Dagster's own monitoring could never end a run whose process was killed.
+
+Numbers of processes mean something only where they were given. So each run carries the place of its process, and of
+one that began elsewhere (in another container, on another host, before the machine was started again) the locks tell
+whether it can be under way: who starts runs for others holds the services' one, the command line its own.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import dagster as dg
-from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
+from dagster._core.launcher.base import CheckRunHealthResult, LaunchRunContext, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+
+from pipelines.services import Register
+from warehouse.turn import is_run_under_way
+
+# Who works at a run: a process that Dagster's services started, or one of the command line.
+Worker = Literal["services", "command"]
+_PLACE_TAG = "gridlake/place"
+_WORKER_TAG = "gridlake/worker"
 
 # The clock that stamps an event and the kernel's count of a process's age are not the same.
 _CLOCK_SECONDS = 2.0
@@ -24,6 +37,11 @@ class WatchedRunLauncher(DefaultRunLauncher):
         """Always."""
         return True
 
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Launch it, and remember where."""
+        self._instance.add_run_tags(context.dagster_run.run_id, worker_tags("services"))
+        super().launch_run(context)
+
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
         """Whether the process of a run that is under way lives."""
         if is_dead(self._instance, run):
@@ -31,8 +49,37 @@ class WatchedRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.RUNNING)
 
 
-def is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Whether the process that works at a run is gone; False where the run has not told its process yet."""
+def worker_tags(worker: Worker) -> dict[str, str]:
+    """What a run is to carry that is worked at from here."""
+    return {_PLACE_TAG: _place(), _WORKER_TAG: worker}
+
+
+def worker_of(run: dg.DagsterRun) -> Worker:
+    """Who works, or was to work, at a run."""
+    return "command" if run.tags.get(_WORKER_TAG) == "command" else "services"
+
+
+def is_dead(instance: dg.DagsterInstance, run: dg.DagsterRun, mine: Worker | None = None) -> bool:
+    """Whether the process that works at a run is gone; False where the run has not told its process yet.
+
+    `mine` is the kind of worker of which the caller holds the lock: no other one is at work elsewhere.
+    """
+    if run.tags.get(_PLACE_TAG, _place()) != _place():
+        return worker_of(run) == mine or not _is_at_work(Path(instance.root_directory).parent, worker_of(run))
+    return _is_process_gone(instance, run)
+
+
+def _is_at_work(home: Path, worker: Worker) -> bool:
+    return is_run_under_way(home) if worker == "command" else Register(home).is_held()
+
+
+def _place() -> str:
+    """What gives processes their numbers: this start of the machine, and the namespace within it."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+
+
+def _is_process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
     told = []
     for event in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         data = event.dagster_event.engine_event_data if event.dagster_event else None

@@ -25,6 +25,7 @@ from quality.results import CheckResult, latest
 from warehouse.errors import GridLakeError
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
+from warehouse.turn import run_turn
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -70,9 +71,18 @@ def run_city(
 ) -> RunReport:
     """Land what is new (of some systems), then build and check if anything is due, then publish if anything changed.
 
+    A second run of the same home waits for the first.
+
     Raises:
         RunFailed: a step failed; what other steps had finished stays.
     """
+    with run_turn(settings):
+        return _run_alone(settings, systems, since, full_refresh=full_refresh, build=build)
+
+
+def _run_alone(
+    settings: Settings, systems: Sequence[str], since: str | None, *, full_refresh: bool, build: bool
+) -> RunReport:
     started = time.monotonic()
     chosen = [s for s in load_sources(settings.city) if not systems or s.system in systems]
     landed = land_systems(settings, chosen, load_contracts(settings.city), since)
@@ -171,13 +181,18 @@ def _execute(
     selection: Sequence[dg.AssetKey] | None = None,
 ) -> _Found:
     from pipelines.dagster_home import dagster_instance, end_dead_runs
+    from pipelines.launcher import worker_tags
 
     quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
     job = defs.resolve_job_def(name)
     with dagster_instance(settings) as instance, redirect_stdout(_DbtProgress()):
-        end_dead_runs(instance)
+        end_dead_runs(instance, "command")
         result = job.execute_in_process(
-            run_config={**quiet, **config}, instance=instance, raise_on_error=False, asset_selection=selection
+            run_config={**quiet, **config},
+            instance=instance,
+            raise_on_error=False,
+            asset_selection=selection,
+            tags=worker_tags("command"),
         )
     return _found(result)
 

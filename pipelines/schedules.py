@@ -5,7 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from pipelines.assets.upkeep import upkeep
-from pipelines.jobs import BUILD
+from pipelines.jobs import AGAIN_IF_KILLED, BUILD
 from pipelines.source import SourceSystem
 
 
@@ -17,6 +17,7 @@ def schedules(systems: list[SourceSystem], timezone: str) -> list[dg.ScheduleDef
             job_name=f"land_{system.system}",
             cron_schedule=system.schedule,
             execution_timezone=timezone,
+            tags=AGAIN_IF_KILLED,
         )
         for system in systems
         if system.schedule
@@ -24,9 +25,17 @@ def schedules(systems: list[SourceSystem], timezone: str) -> list[dg.ScheduleDef
     return [
         *landing,
         dg.ScheduleDefinition(
-            name="build_schedule", job_name=BUILD, cron_schedule="30 6 * * *", execution_timezone=timezone
+            name="build_schedule",
+            job_name=BUILD,
+            cron_schedule="30 6 * * *",
+            execution_timezone=timezone,
+            tags=AGAIN_IF_KILLED,
         ),
         dg.ScheduleDefinition(
-            name="upkeep_schedule", job=upkeep, cron_schedule="30 3 * * *", execution_timezone=timezone
+            name="upkeep_schedule",
+            job=upkeep,
+            cron_schedule="30 3 * * *",
+            execution_timezone=timezone,
+            tags=AGAIN_IF_KILLED,
         ),
     ]

@@ -14,7 +14,7 @@ import dagster as dg
 from pipelines.build import built_state, current_state
 from pipelines.connectors.cut import is_being_written
 from pipelines.connectors.files import find
-from pipelines.jobs import BUILD, PUBLISH
+from pipelines.jobs import AGAIN_IF_KILLED, BUILD, PUBLISH
 from pipelines.resources import LakeResource
 from pipelines.serving_tables import NAME, is_published
 from pipelines.source import SourceSystem, expand
@@ -62,7 +62,7 @@ def attempt(instance: dg.DagsterInstance, job: str, state: str, now: float) -> i
         state: what it is asked for: a hash.
         now: seconds since 1970.
     """
-    records = instance.get_run_records(dg.RunsFilter(job_name=job, tags={STATE_TAG: state}))
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, tags={STATE_TAG: state, **AGAIN_IF_KILLED}))
     if not records:
         return 1
     newest = records[0]
@@ -80,7 +80,7 @@ def attempt(instance: dg.DagsterInstance, job: str, state: str, now: float) -> i
 
 
 def _request(state: str, number: int) -> dg.RunRequest:
-    return dg.RunRequest(run_key=f"{state}-{number}", tags={STATE_TAG: state})
+    return dg.RunRequest(run_key=f"{state}-{number}", tags={STATE_TAG: state, **AGAIN_IF_KILLED})
 
 
 def _drop_sensor(system: SourceSystem) -> dg.SensorDefinition:

@@ -69,7 +69,7 @@ def up(settings: Settings, *, with_superset: bool = True) -> None:
         ensure_manifest(settings)
         # Dagster's own tables are made here: its pages and its daemon, started together, would both make them.
         with dagster_instance(settings) as instance:
-            for job in end_dead_runs(instance, is_nobody_else=True):
+            for job in end_dead_runs(instance, "services"):
                 log.info("a run of %s had been killed; it is marked as failed", job)
         processes: dict[str, subprocess.Popen[bytes]] = {}
         for together in ([code_server], services):

@@ -3,6 +3,9 @@
 On one host it is a lock of the operating system on `writer.lock`; where the catalogue is a PostgreSQL database it is
 also a lock in that database (`host_turn`), because writers of other hosts do not see the file. Both are given back
 when their holder dies, however it dies. Readers take no turn.
+
+Whole runs of the command line take turns as well (`run_turn`), by a lock on `run.lock`: two that land and build the
+same at once would only be in each other's way.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from warehouse.settings import Settings
 log = logging.getLogger("gridlake")
 # A shorter wait is not worth a line.
 _PATIENCE_SECONDS = 1.0
+_RUN_LOCK = "run.lock"
 _held = threading.local()
 
 
@@ -53,7 +57,7 @@ def writer_turn(settings: Settings) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True)
     me = _who(settings)
     with (home / "writer.lock").open("a+", encoding="utf-8") as lock:
-        _wait(lock)
+        _wait(lock, "waiting for the writer's turn, which has")
         _sign(lock, me)
         try:
             with host_turn(settings, me) if settings.uses_postgresql else contextlib.nullcontext():
@@ -66,7 +70,30 @@ def writer_turn(settings: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_UN)
 
 
-def _wait(lock: TextIO) -> None:
+@contextmanager
+def run_turn(settings: Settings) -> Iterator[None]:
+    """Be the only run of the command line in this home for the block; who waits is told who is at work."""
+    home = settings.home_path
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / _RUN_LOCK).open("a+", encoding="utf-8") as lock:
+        _wait(lock, "waiting until another run has ended:")
+        _sign(lock, _who(settings))
+        yield
+
+
+def is_run_under_way(home: Path) -> bool:
+    """Whether a run of the command line has its turn in this home."""
+    try:
+        with (home / _RUN_LOCK).open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
+
+
+def _wait(lock: TextIO, telling: str) -> None:
     until = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < until:
         with contextlib.suppress(BlockingIOError):
@@ -74,7 +101,7 @@ def _wait(lock: TextIO) -> None:
             return
         time.sleep(0.02)
     lock.seek(0)
-    log.info("waiting for the writer's turn, which has %s", lock.read().strip() or "another process")
+    log.info("%s %s", telling, lock.read().strip() or "another process")
     fcntl.flock(lock, fcntl.LOCK_EX)
 
 

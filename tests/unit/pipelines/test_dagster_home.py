@@ -15,7 +15,11 @@ import yaml
 from dagster._core.events import EngineEventData
 
 from pipelines.dagster_home import dagster_home, dagster_instance, end_dead_runs, prune, stuck_runs
+from pipelines.jobs import AGAIN_IF_KILLED
+from pipelines.launcher import Worker, worker_tags
+from pipelines.services import Register
 from warehouse.settings import Settings, load_settings
+from warehouse.turn import run_turn
 
 
 @pytest.fixture
@@ -30,9 +34,13 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
-def under_way(instance: dg.DagsterInstance, pid: int | None, status: str = "STARTED") -> str:
+def under_way(
+    instance: dg.DagsterInstance, pid: int | None, status: str = "STARTED", tags: dict[str, str] | None = None
+) -> str:
     """Put a run on record that was begun by a process."""
-    run = instance.add_run(dg.DagsterRun(job_name="land", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus(status)))
+    run = instance.add_run(
+        dg.DagsterRun(job_name="land", run_id=str(uuid.uuid4()), status=dg.DagsterRunStatus(status), tags=tags or {})
+    )
     if pid is not None:
         metadata = {"pid": dg.MetadataValue.text(str(pid))}
         instance.report_engine_event("Executing steps in process", run, EngineEventData(metadata))
@@ -67,10 +75,10 @@ def test_a_run_whose_process_was_killed_is_ended_and_a_living_one_is_left(
     dead, alive = under_way(instance, a_process_that_is_gone()), under_way(instance, os.getpid())
     starting = under_way(instance, None, "STARTING")
     assert [told for told in stuck_runs(settings) if "land" in told]
-    assert end_dead_runs(instance) == ["land"]
+    assert end_dead_runs(instance, "command") == ["land"]
     assert [status_of(instance, run) for run in (dead, alive, starting)] == ["FAILURE", "STARTED", "STARTING"]
     assert stuck_runs(settings) == []
-    assert end_dead_runs(instance, is_nobody_else=True) == ["land"]
+    assert end_dead_runs(instance, "services") == ["land"]
     assert status_of(instance, starting) == "FAILURE"
 
 
@@ -93,9 +101,44 @@ def test_a_number_that_was_given_to_another_process_is_not_taken_for_the_run(ins
                 dagster_event=dg.DagsterEvent("ENGINE_EVENT", "land", message="", event_specific_data=event),
             )
         )
-        assert end_dead_runs(instance) == ["land"]
+        assert end_dead_runs(instance, "command") == ["land"]
     finally:
         process.communicate(b"\n")
+
+
+@pytest.mark.parametrize("worker", ["services", "command"])
+def test_a_run_that_began_elsewhere_is_dead_when_nobody_of_its_kind_is_at_work(
+    settings: Settings, instance: dg.DagsterInstance, worker: Worker
+) -> None:
+    """Its number says nothing here, where it may be that of any program: of this test, for example."""
+    elsewhere = {**worker_tags(worker), "gridlake/place": "another boot pid:[4026531836]"}
+    with Register(settings.home_path).held() if worker == "services" else run_turn(settings):
+        under_way(instance, os.getpid(), tags=elsewhere)
+        other: Worker = "command" if worker == "services" else "services"
+        assert end_dead_runs(instance, other) == []
+        assert stuck_runs(settings) == []
+        assert end_dead_runs(instance, worker) == ["land"]
+    under_way(instance, os.getpid(), tags=elsewhere)
+    assert len(stuck_runs(settings)) == 1
+    assert end_dead_runs(instance, other) == ["land"]
+
+
+def test_a_run_of_the_command_line_that_only_begins_is_not_ended_by_the_services(instance: dg.DagsterInstance) -> None:
+    run_id = under_way(instance, None, "NOT_STARTED", worker_tags("command"))
+    assert end_dead_runs(instance, "services") == []
+    assert status_of(instance, run_id) == "NOT_STARTED"
+    assert end_dead_runs(instance, "command") == ["land"]
+
+
+@pytest.mark.parametrize(("tags", "begins_again"), [(AGAIN_IF_KILLED, "true"), ({}, "false")])
+def test_dagster_begins_a_killed_run_again_where_it_is_asked_to(
+    instance: dg.DagsterInstance, tags: dict[str, str], begins_again: str
+) -> None:
+    run_id = under_way(instance, a_process_that_is_gone(), tags=tags)
+    assert end_dead_runs(instance, "services") == ["land"]
+    run = instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.tags["dagster/will_retry"] == begins_again
 
 
 def test_the_launcher_tells_dagsters_own_monitoring(instance: dg.DagsterInstance) -> None:
