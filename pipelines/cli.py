@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import typer
@@ -17,6 +15,7 @@ from pipelines.cli_accounts import app as accounts_app
 from pipelines.cli_dashboards import app as dashboards_app
 from pipelines.cli_refusals import app as refusals_app
 from pipelines.cli_safety import add_to as add_safety
+from pipelines.cli_status import add_to as add_status
 from pipelines.console import city_settings, err, out, show_progress, told
 from pipelines.rows import Format, as_csv, as_json, as_table
 from warehouse.settings import Settings, load_settings
@@ -27,6 +26,7 @@ app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(dashboards_app, name="dashboards")
 add_safety(app)
+add_status(app)
 app.add_typer(refusals_app, name="refusals")
 
 
@@ -124,70 +124,11 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
     out.print(f"checks: {len(report.errors)} with errors, {len(report.warnings)} with warnings (`gridlake status`)")
     for refusal in report.refused:
         err.print(f"delivery refused: {refusal}", style="red", markup=False, soft_wrap=True)
+    for failure in report.unread:
+        err.print(f"source not read: {failure}", style="red", markup=False, soft_wrap=True)
     out.print(f"{report.seconds:.1f} s")
-    if report.refused or report.held_back_by:
+    if report.refused or report.unread or report.held_back_by:
         raise typer.Exit(1)
-
-
-@app.command()
-def status() -> None:
-    """Show what has landed, how fresh it is, and what fails."""
-    from pipelines.status import status as status_of
-    from warehouse.verify import damage
-
-    with told():
-        settings = city_settings()
-        damaged = damage(settings)
-        for fault in damaged:
-            err.print(f"damaged: {fault}", style="red", markup=False, soft_wrap=True)
-        report = status_of(settings)
-    table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined")), "last landed")
-    for d in report.datasets:
-        counts = (d.delivery_count, d.read_count, d.accepted_count, d.quarantined_count)
-        landed = f"{_local(d.loaded_at, settings):%Y-%m-%d %H:%M}" if d.loaded_at else "never"
-        table.add_row(f"{d.dataset}\n{d.title}", *(f"{count:,}" for count in counts), landed)
-    out.print(table)
-    built = Table("table", _right("rows"))
-    for name, count in report.tables:
-        built.add_row(name, f"{count:,}")
-    out.print(built)
-    command = "gridlake demo" if settings.city == "demo" else "gridlake run"
-    out.print(f"A build is due: `{command}`" if report.is_build_due else "All that has landed is built.")
-    for result in report.failing:
-        line = f"{result.severity}: {result.layer}.{result.dataset} {result.rule}: {result.message}"
-        out.print(line, style="red" if result.severity == "error" else "yellow", markup=False, soft_wrap=True)
-    if report.strays:
-        shown = ", ".join(report.strays[:5]) + (", …" if len(report.strays) > 5 else "")
-        line = f"warning: {len(report.strays)} files in the sources' folders are taken by no source: {shown}"
-        out.print(line, style="yellow", markup=False, soft_wrap=True)
-    errors = sum(result.severity == "error" for result in report.failing)
-    out.print(f"checks that fail: {errors} with errors, {len(report.failing) - errors} with warnings")
-    for trouble in report.troubles:
-        err.print(trouble, style="red", markup=False, soft_wrap=True)
-    if errors or report.troubles or damaged:
-        raise typer.Exit(1)
-
-
-@app.command()
-def sources() -> None:
-    """List the city's source systems and their data sets."""
-    from pipelines.source import load_sources
-
-    with told():
-        systems = load_sources(city_settings().city)
-    table = Table("system", "kind", "data set", "from", "schedule")
-    for system in systems:
-        for entry in system.datasets:
-            table.add_row(
-                f"{system.system}\n{system.title_zh} / {system.title_en}",
-                system.kind,
-                entry.dataset,
-                entry.path or entry.table,
-                system.schedule or "",
-            )
-    out.print(table)
-    count = sum(len(system.dataset_names) for system in systems)
-    out.print(f"{len(systems)} source systems, {count} data sets")
 
 
 @app.command()
@@ -270,10 +211,6 @@ def contracts_generate() -> None:
             written.append(source_names.SEED)
     for path in (*generated(), source_names.SEED):
         out.print(f"{path.name} {'written' if path in written else 'was up to date'}")
-
-
-def _local(moment: datetime, settings: Settings) -> datetime:
-    return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(settings.timezone))
 
 
 def _right(name: str) -> Column:

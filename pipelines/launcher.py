@@ -76,7 +76,7 @@ def _is_at_work(home: Path, worker: Worker) -> bool:
 def _place() -> str:
     """What gives processes their numbers: this start of the machine, and the namespace within it."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
 
 
 def _is_process_gone(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

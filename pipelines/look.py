@@ -14,7 +14,7 @@ import duckdb
 
 from catalog.contract import Contract
 from pipelines.landing.land import LandingResult, land
-from pipelines.source import SourceSystem
+from pipelines.source import PullError, SourceError, SourceSystem
 from quality.contract_checks import contract_checks
 from quality.refusals import open_refusals
 from quality.results import changed_since, latest_of
@@ -30,7 +30,7 @@ class Landed:
 
     Attributes:
         results: of each data set that could be landed, also where nothing was new.
-        failures: what kept the others from it.
+        failures: what kept the others from it; that a source could not be read is kept as a refusal as well.
         to_tell: the data sets of which there is something to tell: rows, a failure, a refusal that is new or mended, a
             check that turns out otherwise, or a landing whose checks were never finished.
     """
@@ -38,6 +38,16 @@ class Landed:
     results: Mapping[str, LandingResult]
     failures: Mapping[str, Exception]
     to_tell: frozenset[str]
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The data sets whose source could not be read, each with what it says."""
+        return tuple(f"{name}: {error}" for name, error in self.failures.items() if isinstance(error, PullError))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether only sources are at fault: what landed of the others can be built on."""
+        return all(isinstance(error, SourceError) for error in self.failures.values())
 
     def result_of(self, dataset: str) -> LandingResult | None:
         """What came of a data set; None where it was not landed here.
@@ -73,8 +83,9 @@ def land_systems(
                     failures[name] = error
         changed = {name for name, result in results.items() if result.has_changed}
         refused = {dataset for dataset, _ in before ^ _refusal_ids(lake)}
-        judged = _judged_otherwise(lake, settings, [contracts[name] for name in results.keys() - changed])
-    return Landed(results, failures, frozenset(changed | refused | judged | failures.keys()))
+        unread = {name for name, error in failures.items() if isinstance(error, PullError)}
+        judged = _judged_otherwise(lake, settings, [contracts[name] for name in (results.keys() | unread) - changed])
+    return Landed(results, failures, frozenset(changed | refused | judged | (failures.keys() - unread)))
 
 
 def _tell(line: str) -> None:

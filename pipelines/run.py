@@ -19,9 +19,10 @@ from pipelines.build import is_build_due
 from pipelines.landing.land import LandingResult
 from pipelines.look import Landed, land_systems
 from pipelines.serving_tables import is_published, may_publish
-from pipelines.source import load_sources
+from pipelines.source import SourceSystem, load_sources
+from pipelines.strays import looked_for
 from quality.held_back import holding
-from quality.results import CheckResult, latest
+from quality.results import CheckResult, latest, position
 from warehouse.errors import GridLakeError
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
@@ -45,6 +46,7 @@ class RunReport:
         landed: the data sets of which something landed.
         in_raw: rows of each of them in `raw` now.
         refused: deliveries that were refused whole, place first.
+        unread: data sets whose source could not be read, with what was met.
         is_built: whether models were built.
         errors, warnings: checks of this run that failed.
         held_back_by: why nothing is built on some data sets.
@@ -54,6 +56,7 @@ class RunReport:
     landed: tuple[LandingResult, ...]
     in_raw: Mapping[str, int]
     refused: tuple[str, ...]
+    unread: tuple[str, ...]
     is_built: bool
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -89,8 +92,10 @@ def _run_alone(
     found = _Found()
     if landed.to_tell:
         found.add(_tell_landing(settings, landed))
+    _refuse_empty(settings, chosen, landed)
     held = holding(latest(settings))
-    is_built = build and not found.failures and (full_refresh or is_build_due(settings))
+    # A source that cannot be read, or is described wrongly, keeps nobody from what the others have brought.
+    is_built = build and landed.is_sound and (full_refresh or is_build_due(settings))
     is_whole = True
     if is_built:
         log.info("building core and indicator%s", _without(held))
@@ -108,6 +113,7 @@ def _run_alone(
         landed=news,
         in_raw=_in_raw(settings, news),
         refused=tuple(f"{r.dataset}: {r.uri}: {r.problem}" for each in landed.results.values() for r in each.refusals),
+        unread=landed.unread,
         is_built=is_built,
         errors=tuple(found.errors),
         warnings=tuple(found.warnings),
@@ -128,6 +134,23 @@ class _Found:
         self.failures += result.failures
         self.errors += result.errors
         self.warnings += result.warnings
+
+
+def _refuse_empty(settings: Settings, systems: Sequence[SourceSystem], landed: Landed) -> None:
+    """Refuse to build what would be a city without a row: a folder that is not the right one looks like that.
+
+    Raises:
+        RunFailed: nothing has ever landed; tells where it was looked for.
+    """
+    with open_lake(settings, read_only=True, spatial=False) as lake:
+        if position(lake):
+            return
+    refused = [f"{r.uri}: {r.problem}" for result in landed.results.values() for r in result.refusals]
+    raise RunFailed(
+        "nothing has ever landed, so there is nothing to build. Looked for:\n  "
+        + "\n  ".join([*looked_for(settings, systems), *refused, *map(str, landed.failures.values())]),
+        fix="\nset GRIDLAKE_DATA to the folder of the city's files, or drop them there under such names",
+    )
 
 
 def _without(held: Sequence[CheckResult]) -> str:

@@ -14,16 +14,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx
 
+from pipelines.logs import last_lines, open_log
 from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT
 
 _READY_SECONDS = 240
 _STOP_SECONDS = 20
-_LOG_BYTES = 20 << 20
 
 
 class ServiceError(GridLakeError):
@@ -170,14 +170,6 @@ def running(service: Service, register: Register, logs: Path) -> Iterator[subpro
             stop_group(process.pid, process)
 
 
-def open_log(file: Path) -> BinaryIO:
-    """A log to write on; a large one is put aside first, in the place of the one that was put aside before."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if file.exists() and file.stat().st_size > _LOG_BYTES:
-        file.replace(file.with_name(f"{file.name}.1"))
-    return file.open("ab")
-
-
 def stop_group(leader: int, process: subprocess.Popen[bytes] | None = None) -> None:
     """Ask a process group to end, wait, and kill what is left of it."""
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -205,8 +197,9 @@ def refuse_ended(processes: Mapping[str, subprocess.Popen[bytes]], logs: Path) -
     for name, process in processes.items():
         if process.poll() is not None:
             log = logs / f"{name}.log"
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
-            raise ServiceError(f"ended with status {process.returncode}:\n{tail}", where=name, fix=f"read {log}")
+            raise ServiceError(
+                f"ended with status {process.returncode}:\n{last_lines(log, 5)}", where=name, fix=f"read {log}"
+            )
 
 
 def wait_until_ready(

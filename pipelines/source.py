@@ -37,6 +37,10 @@ class SourceError(GridLakeError):
     """A source file is wrong, or a source system cannot be reached or understood."""
 
 
+class PullError(SourceError):
+    """A source system cannot be reached, refuses, or answers what cannot be understood; the next pull may succeed."""
+
+
 class RestConnection(Strict):
     """A JSON service over HTTP."""
 

@@ -9,12 +9,15 @@ from datetime import UTC, datetime, timedelta
 
 from catalog.contract import load_contracts
 from pipelines.build import built_state, current_state
+from pipelines.serving_tables import NAME, is_published, may_publish
 from pipelines.source import load_sources
 from pipelines.strays import strays
 from quality.held_back import holding
+from quality.refusals import KeptRefusal, open_refusals
 from quality.results import CheckResult, latest
 from warehouse.lake import open_lake
 from warehouse.layout import tables
+from warehouse.publish import current
 from warehouse.settings import Settings
 
 LEAST_FREE_BYTES = 2_000_000_000
@@ -27,7 +30,8 @@ class DatasetStatus:
     """One data set: counts over all its deliveries, and when the last of them landed."""
 
     dataset: str
-    title: str
+    title_zh: str
+    title_en: str
     delivery_count: int
     read_count: int
     accepted_count: int
@@ -37,12 +41,23 @@ class DatasetStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The whole lake; `strays` are files in its sources' folders that no source takes, `troubles` are an operator's."""
+    """The whole lake.
+
+    Attributes:
+        datasets: of the city's contracts, by name.
+        tables: rows of each table of core and indicator.
+        is_build_due: whether something has landed, or models changed, since the last build.
+        failing: the newest results of the checks that fail.
+        refusals: deliveries and sources that could not be read and are not mended yet.
+        strays: files in its sources' folders that no source takes.
+        troubles: what an operator has to look at, each a sentence.
+    """
 
     datasets: tuple[DatasetStatus, ...]
     tables: tuple[tuple[str, int], ...]
     is_build_due: bool
     failing: tuple[CheckResult, ...]
+    refusals: tuple[KeptRefusal, ...]
     strays: tuple[str, ...]
     troubles: tuple[str, ...]
 
@@ -68,17 +83,17 @@ def status(settings: Settings) -> Status:
                 ((count,),) = lake.execute(f'SELECT count(*) FROM lake.{schema}."{name}"').fetchall()
                 built.append((f"{schema}.{name}", int(count)))
         is_due = built_state(lake) != current_state(lake, settings)
+        refusals = tuple(open_refusals(lake))
     datasets = []
     for contract in load_contracts(settings.city).values():
         deliveries, read, accepted, quarantined, loaded_at = loads.get(contract.name, (0, 0, 0, 0, None))
-        title = f"{contract.title_zh} / {contract.title_en}"
-        datasets.append(
-            DatasetStatus(contract.name, title, int(deliveries), int(read), int(accepted), int(quarantined), loaded_at)
-        )
+        titles = (contract.title_zh, contract.title_en)
+        counts = (int(deliveries), int(read), int(accepted), int(quarantined))
+        datasets.append(DatasetStatus(contract.name, *titles, *counts, loaded_at))
     failing = tuple(result for result in latest(settings) if not result.is_passed)
     untaken = tuple(strays(settings, load_sources(settings.city)))
     troubles = tuple(_troubles(settings, failing))
-    return Status(tuple(datasets), tuple(built), is_due, failing, untaken, troubles)
+    return Status(tuple(datasets), tuple(built), is_due, failing, refusals, untaken, troubles)
 
 
 def _troubles(settings: Settings, failing: Sequence[CheckResult]) -> Iterator[str]:
@@ -92,6 +107,8 @@ def _troubles(settings: Settings, failing: Sequence[CheckResult]) -> Iterator[st
     free = shutil.disk_usage(settings.home_path).free
     if free < LEAST_FREE_BYTES:
         yield f"only {free / 1e9:.1f} GB of disk are free at {settings.home_path}: make room"
+    if stale := _stale_publish(settings):
+        yield stale
     with open_lake(settings, read_only=True, spatial=False) as lake:
         ((newest,),) = lake.execute("SELECT max(loaded_at) FROM lake.ops.load").fetchall()
     now = datetime.now(UTC).replace(tzinfo=None)
@@ -99,3 +116,20 @@ def _troubles(settings: Settings, failing: Sequence[CheckResult]) -> Iterator[st
         yield "nothing has landed yet: look at GRIDLAKE_DATA and at the sources, then `gridlake run`"
     elif newest > now + timedelta(minutes=5):
         yield f"the newest landing is dated {newest:%Y-%m-%d %H:%M} UTC, later than the clock: one of both is wrong"
+
+
+def _stale_publish(settings: Settings) -> str:
+    """What is wrong with what the dashboards show; empty where it is what was built and found."""
+    from pipelines.superset import is_content_current
+
+    if not may_publish(settings):
+        return ""
+    command = "`gridlake run` publishes it"
+    if not is_published(settings):
+        served = current(settings, NAME)
+        if served is None:
+            return f"what is built has never been published: {command}"
+        return f"the dashboards show version {served.version}, which is older than what is built and found: {command}"
+    if not is_content_current(settings):
+        return "dashboards and access rules are older than their files: `gridlake run` brings them in"
+    return ""

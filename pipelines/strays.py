@@ -1,4 +1,4 @@
-"""Files in a city's folders that no source takes: dropped in the wrong place, or under a name that no template fits."""
+"""Files in a city's folders and the templates of its sources: what none takes, and what was looked for."""
 
 from __future__ import annotations
 
@@ -28,6 +28,23 @@ def strays(settings: Settings, systems: Sequence[SourceSystem]) -> list[str]:
         if system.files is not None:
             roots.setdefault(Path(expand(system.files.root, settings, where=system.system)), []).append(system)
     return sorted(path for root, sharing in roots.items() for path in _untaken(root, sharing))
+
+
+def looked_for(settings: Settings, systems: Sequence[SourceSystem]) -> list[str]:
+    """Where the data of these sources are looked for: a line for each, a folder with the templates below it.
+
+    Raises:
+        SourceError: a variable of a source file is not set.
+    """
+    lines = []
+    for system in systems:
+        if system.files is None:
+            lines.append(f"{system.system}: {', '.join(entry.path or entry.table for entry in system.datasets)}")
+            continue
+        root = Path(expand(system.files.root, settings, where=system.system))
+        state = "" if root.is_dir() else " (is not there)"
+        lines.append(f"{system.system}: {root}{state}: {', '.join(dict.fromkeys(e.path for e in system.datasets))}")
+    return lines
 
 
 def _untaken(root: Path, systems: Sequence[SourceSystem]) -> Iterator[str]:

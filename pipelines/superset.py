@@ -21,7 +21,8 @@ from urllib.parse import parse_qs, quote, urlsplit, urlunsplit
 import duckdb
 
 from pipelines.build import ensure_manifest, models_hash
-from pipelines.services import Service, open_log
+from pipelines.logs import last_lines, open_log
+from pipelines.services import Service
 from warehouse.errors import GridLakeError
 from warehouse.publish import current, serving_folder
 from warehouse.secret_files import write_secret
@@ -224,8 +225,9 @@ def _run_setup(settings: Settings, part: str) -> None:
             check=False,
         )
     if done.returncode:
-        tail = "\n".join(log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-12:])
-        raise SupersetError(f"cannot be set up:\n{tail}", where=f"Superset, {part}", fix=f"read {log_file}")
+        raise SupersetError(
+            f"cannot be set up:\n{last_lines(log_file, 12)}", where=f"Superset, {part}", fix=f"read {log_file}"
+        )
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +19,12 @@ import yaml
 
 from pipelines.build import ensure_manifest
 from pipelines.dagster_home import dagster_home, dagster_instance, end_dead_runs
+from pipelines.logs import Follower, LogLimits, open_log, rotate
 from pipelines.services import (
     Register,
     Service,
     ServiceError,
     began,
-    open_log,
     refuse_ended,
     refuse_taken_port,
     running,
@@ -35,6 +36,7 @@ from warehouse.settings import PROJECT_ROOT, Settings
 log = logging.getLogger("gridlake")
 _DOWN_SECONDS = 60
 _LOCATION = "gridlake"
+_ROTATED_EVERY_SECONDS = 30.0
 
 
 def up(settings: Settings, *, with_superset: bool = True) -> None:
@@ -81,9 +83,24 @@ def up(settings: Settings, *, with_superset: bool = True) -> None:
             addresses = _addresses(settings, with_superset)
             _tell(settings, addresses)
             register.note(ready=addresses)
-        while not stop.wait(1.0):
-            refuse_ended(processes, logs)
+        _watch(settings, processes, logs, stop)
         log.info("stopping")
+
+
+def _watch(
+    settings: Settings, processes: Mapping[str, subprocess.Popen[bytes]], logs: Path, stop: threading.Event
+) -> None:
+    """Look after the services until told to stop.
+
+    Raises:
+        ServiceError: one ended by itself.
+    """
+    next_look = 0.0
+    while not stop.wait(1.0):
+        refuse_ended(processes, logs)
+        if time.monotonic() >= next_look:
+            rotate(logs, LogLimits.of(settings))
+            next_look = time.monotonic() + _ROTATED_EVERY_SECONDS
 
 
 def up_in_background(settings: Settings, arguments: list[str]) -> None:
@@ -98,7 +115,7 @@ def up_in_background(settings: Settings, arguments: list[str]) -> None:
         return
     log_file = settings.home_path / "logs" / "up.log"
     with open_log(log_file) as out:
-        shown = out.tell()
+        said = Follower(log_file)
         process = subprocess.Popen(  # noqa: S603  our own command
             [str(Path(sys.executable).with_name("gridlake")), "up", *arguments],
             stdin=subprocess.DEVNULL,
@@ -110,11 +127,7 @@ def up_in_background(settings: Settings, arguments: list[str]) -> None:
         has_ended = process.poll() is not None
         # What is read after the end was seen is all there is.
         is_ready = not has_ended and register.read().get("pid") == process.pid and "ready" in register.read()
-        with log_file.open("rb") as said:
-            said.seek(shown)
-            text = said.read()
-        shown += len(text)
-        sys.stderr.buffer.write(text)
+        sys.stderr.buffer.write(said.read())
         sys.stderr.flush()
         if has_ended:
             raise ServiceError("ended before it was ready", where="gridlake up", fix=f"read {log_file.parent}")

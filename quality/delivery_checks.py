@@ -78,10 +78,14 @@ def share_refused(contract: Contract, run: LastRun, position: int) -> CheckResul
 
 
 def refused_whole(contract: Contract, refusals: Sequence[KeptRefusal], position: int) -> CheckResult:
-    """No delivery of the data set is refused and not mended, whatever has landed since."""
+    """No delivery of the data set is refused and not mended, whatever has landed since, and its source can be read.
+
+    Nothing is held back by it: what the lake holds is as true as before, only older, and freshness tells how old.
+    """
     own = [refusal for refusal in refusals if refusal.dataset == contract.name]
     others = f" (+{len(own) - 1})" if len(own) > 1 else ""
-    text = CheckText.of("refused_whole", f"{own[0].uri}{others}", own[0].problem) if own else CheckText.of("all_read")
+    code = "source_unread" if own and own[0].is_of_a_pull else "refused_whole"
+    text = CheckText.of(code, f"{own[0].uri}{others}", own[0].problem) if own else CheckText.of("all_read")
     return raw_result(
         contract,
         "refused_whole",

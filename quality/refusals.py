@@ -3,11 +3,15 @@
 Belongs here: remembering them, closing them, accepting them by hand. Why a delivery is refused: the connectors and
 landing. A refusal closes when the same place has given a delivery that could be landed, or when a steward accepts it;
 never because another delivery came.
+
+A pull that failed (the service does not answer, the password is wrong, its rows do not add up) is kept like a file. It
+has no content of its own, so it is known by its place, however the failure is worded, and the next good pull closes it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,6 +25,7 @@ from warehouse.layout import row_count
 from warehouse.settings import Settings
 
 _OPEN = "closed_at IS NULL"
+_DIGITS = re.compile(r"\d+")
 _COLUMNS = "refusal_id, source, dataset, uri, content_hash, problem, first_seq, seen_at, outcome, reason"
 
 
@@ -30,7 +35,7 @@ class RefusalError(GridLakeError):
 
 @dataclass(frozen=True)
 class Refused:
-    """A delivery as it was refused: `content_hash` is empty where it came from no file."""
+    """A delivery as it was refused: `content_hash` is empty where it came from no file, but from a pull."""
 
     dataset: str
     uri: str
@@ -40,8 +45,17 @@ class Refused:
     @property
     def refusal_id(self) -> str:
         """Eight hex digits: the same delivery with the same content keeps them, other content gets others."""
-        text = "\0".join((self.dataset, self.uri, self.content_hash or self.problem))
+        text = "\0".join((self.dataset, self.uri, self.content_hash))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def is_of_a_pull(self) -> bool:
+        """Whether no file was refused, but a service or database could not be read."""
+        return not self.content_hash
+
+    def says_other_than(self, other: Refused) -> bool:
+        """Whether people are told something else by it; numbers (of attempts, rows, seconds) do not count."""
+        return _DIGITS.sub("", self.problem) != _DIGITS.sub("", other.problem)
 
 
 @dataclass(frozen=True)
@@ -92,11 +106,17 @@ def settle(
     mended = [kept for uri, kept in known.items() if uri not in standing and is_whole(uri)]
     replaced = [kept for uri, kept in known.items() if uri in standing and standing[uri].refusal_id != kept.refusal_id]
     fresh = [r for uri, r in standing.items() if uri not in known or known[uri].refusal_id != r.refusal_id]
-    if mended or replaced or fresh:
+    reworded = [r for uri, r in standing.items() if uri in known and r not in fresh and r.says_other_than(known[uri])]
+    if mended or replaced or fresh or reworded:
 
         def write(lake: duckdb.DuckDBPyConnection) -> None:
             _close(lake, [kept.refusal_id for kept in mended], "landed")
             _close(lake, [kept.refusal_id for kept in replaced], "replaced")
+            for refused in reworded:
+                lake.execute(
+                    f"UPDATE lake.ops.refusal SET problem = {literal(refused.problem)}"
+                    f" WHERE {_OPEN} AND refusal_id = {literal(refused.refusal_id)}"
+                )
             for refused in fresh:
                 values = (refused.refusal_id, source, dataset, refused.uri, refused.content_hash, refused.problem)
                 lake.execute(
@@ -113,7 +133,8 @@ def accept(settings: Settings, refusal_id: str, reason: str) -> KeptRefusal:
     """Close a refusal by a steward's word: that delivery is no longer told, and is not landed either.
 
     Raises:
-        RefusalError: no open refusal has this id, or there is no reason.
+        RefusalError: no open refusal has this id, there is no reason, or it is one of a pull: accepting it would hide
+            every later failure of that source.
         LakeError: there is no lake.
     """
     if not reason.strip():
@@ -124,6 +145,13 @@ def accept(settings: Settings, refusal_id: str, reason: str) -> KeptRefusal:
             known = [kept.refusal_id for kept in open_refusals(connection)]
             fix = f"use one of {', '.join(known)}" if known else "nothing is open: `gridlake refusals list`"
             raise RefusalError("no open refusal has this id", where="refusal", value=refusal_id, fix=fix)
+        if found[0].is_of_a_pull:
+            raise RefusalError(
+                "is no file, but a source that could not be read",
+                where="refusal",
+                value=refusal_id,
+                fix="it goes with the next pull that succeeds: mend the source, then `gridlake run`",
+            )
         transact(
             connection,
             settings,

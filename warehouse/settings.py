@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
     port: int = Field(default=3000, ge=1024, le=65535, description="Port of Dagster's pages on this machine.")
     dagster_days: int = Field(default=90, ge=1, le=3650, description="Days for which Dagster keeps finished runs.")
+    log_megabytes: int = Field(default=20, ge=1, le=10_000, description="Size at which a service's log is put aside.")
+    log_kept: int = Field(default=5, ge=1, le=100, description="Parts of each log that are kept once put aside.")
     superset_host: str = Field(default="127.0.0.1", description="Address on which Superset's pages are served.")
     superset_port: int = Field(default=8088, ge=1024, le=65535, description="Port of Superset's pages.")
     superset_workers: int = Field(default=2, ge=1, le=64, description="Processes that serve Superset's pages.")

@@ -7,10 +7,11 @@ import dagster as dg
 from pydantic import Field
 
 from catalog.contract import Contract
+from pipelines.landing.commit import Counts
 from pipelines.landing.land import LandingResult, land
 from pipelines.landing.preview import preview
 from pipelines.resources import LakeResource
-from pipelines.source import SourceSystem
+from pipelines.source import PullError, SourceSystem
 from quality.refusals import open_refusals
 from warehouse.lake import open_lake
 
@@ -59,7 +60,9 @@ def _asset(
         pool=WRITER_POOL,
         check_specs=[
             dg.AssetCheckSpec(
-                WHOLE, asset=key, description="Every delivery could be read; refused ones stay until mended."
+                WHOLE,
+                asset=key,
+                description="The source and all it delivered could be read; else it stays until mended.",
             )
         ],
         metadata={
@@ -76,9 +79,14 @@ def _asset(
             context.log.info(line)
             log.info(line)
 
-        result = result_of(contract.name)
-        if result is None:
-            result = land(lake.settings, system, contract.name, contract, progress=tell, since=config.since or None)
+        try:
+            result = result_of(contract.name)
+            if result is None:
+                result = land(lake.settings, system, contract.name, contract, progress=tell, since=config.since or None)
+        except PullError as error:
+            # A step that fails would keep the models from all that the other sources have brought. The check tells it.
+            context.log.error(str(error))
+            result = LandingResult(system.system, contract.name, Counts(), ())
         yield dg.MaterializeResult(asset_key=key, metadata=_metadata(lake, contract, result))
         refused = _refusals(lake, contract.name)
         yield dg.AssetCheckResult(

@@ -21,7 +21,7 @@ from pipelines.connectors.tabular_reader import typed_batch
 from pipelines.landing.batch import Batch, Delivery, readable
 from pipelines.landing.changes import position_of
 from pipelines.landing.watermark import as_the_source_tells, time_of, window_start
-from pipelines.source import DatasetSource, SourceError, SourceSystem, expand, secrets_of, without
+from pipelines.source import DatasetSource, PullError, SourceError, SourceSystem, expand, secrets_of, without
 from pipelines.source_parts import Cursor
 from quality.moments import COUNTED, Moments, in_source
 from quality.rules import cast, plain_cast
@@ -44,7 +44,8 @@ def batches(
     """One batch: the changed rows, or the whole table.
 
     Raises:
-        SourceError: the database cannot be reached, or has no such table or cursor column.
+        SourceError: the source file is wrong.
+        PullError: the database cannot be reached, or has no such table or cursor column.
     """
     if system.database is None:
         raise SourceError("is not a database", where=system.system, fix="add the block `database`")
@@ -68,7 +69,7 @@ def batches(
         batch = typed_batch(connection, rows, (Delivery(uri, identity),), file="0", extra=unread)
     except duckdb.Error as error:
         _detach(connection)
-        raise SourceError(explain(str(error)), where=f"{system.system} ({uri})") from None
+        raise PullError(explain(str(error)), where=f"{system.system} ({uri})") from None
     except SourceError:
         _detach(connection)
         raise
@@ -126,13 +127,13 @@ def _cursor_column(table: Table, entry: DatasetSource, cursor: Cursor) -> str:
     """The column of the cursor's field.
 
     Raises:
-        SourceError: the table has none.
+        PullError: the table has none.
     """
     names = [name for name, _ in table.columns]
     for name in entry.source_names(cursor.field):
         if name in names:
             return name
-    raise SourceError(
+    raise PullError(
         "the table has no cursor column",
         where=f"{entry.dataset} ({entry.table})",
         value=entry.source_names(cursor.field),
@@ -144,7 +145,7 @@ def _attach(connection: duckdb.DuckDBPyConnection, engine: str, url: str) -> Non
     if engine == "sqlite":
         path = Path(url.removeprefix("sqlite:///"))
         if not path.is_file():
-            raise SourceError(
+            raise PullError(
                 "the database file is not there",
                 where="database.url",
                 value=str(path),

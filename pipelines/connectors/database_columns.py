@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from pipelines.source import SourceError
+from pipelines.source import PullError
 from warehouse.identifiers import literal, quoted
 
 # PostgreSQL types that DuckDB reads into one of their own kind, value for value.
@@ -47,7 +47,7 @@ def describe(connection: duckdb.DuckDBPyConnection, engine: str, alias: str, tab
     """The columns of `table` or `schema.table` in the attached database.
 
     Raises:
-        SourceError: there is no such table.
+        PullError: there is no such table.
     """
     first, _, second = table.rpartition(".")
     schema, name = first or None, second
@@ -65,7 +65,7 @@ def describe(connection: duckdb.DuckDBPyConnection, engine: str, alias: str, tab
         function = "postgres_query"
     found = connection.execute(f"FROM {function}({literal(alias)}, {literal(listing)})").fetchall()
     if not found:
-        raise SourceError(
+        raise PullError(
             "the table cannot be read: there is no such table",
             where=table,
             fix="check that the database answers and that the table and its columns are there",

@@ -28,7 +28,7 @@ from pipelines.connectors.seen import SeenFiles, Stamp
 from pipelines.connectors.tabular_reader import ParquetReader
 from pipelines.connectors.workbook_reader import WorkbookReader
 from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery
-from pipelines.source import DatasetSource, SourceError
+from pipelines.source import DatasetSource, PullError
 from warehouse.identifiers import literal
 from warehouse.settings import Settings
 
@@ -51,7 +51,7 @@ def find(entry: DatasetSource, root: Path) -> Iterator[tuple[str, Stamp]]:
     """Path below the root and stamp of every file of a data set, by path.
 
     Raises:
-        SourceError: the folder is not there.
+        PullError: the folder is not there.
     """
     for uri, stamp, _ in _found(entry, root):
         yield uri, stamp
@@ -61,10 +61,10 @@ def _found(entry: DatasetSource, root: Path) -> Iterator[tuple[str, Stamp, tuple
     """Path below the root, stamp and captures of every file of a data set, by path.
 
     Raises:
-        SourceError: the folder is not there.
+        PullError: the folder is not there.
     """
     if not root.is_dir():
-        raise SourceError(
+        raise PullError(
             "the folder of source files is not there",
             where=entry.dataset,
             value=str(root),

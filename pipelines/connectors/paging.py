@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from pipelines.connectors.service_client import Answer, ServiceClient, as_text, at_path
-from pipelines.source import DatasetSource, SourceError
+from pipelines.source import DatasetSource, PullError
 from pipelines.source_parts import Paging
 
 _EMPTY_PAGES = 3
@@ -61,7 +61,7 @@ def pages(client: ServiceClient, first: httpx.URL, entry: DatasetSource, progres
     """The bodies of all pages with rows, and of the first one in any case; `progress` tells what came.
 
     Raises:
-        SourceError: the pages go in circles or never end.
+        PullError: the pages go in circles or never end.
     """
     paging = entry.paging
     if paging is None:
@@ -85,7 +85,7 @@ def pages(client: ServiceClient, first: httpx.URL, entry: DatasetSource, progres
         if _is_last(page, paging, progress, address):
             return
         url = following
-    raise SourceError(
+    raise PullError(
         f"more than {paging.max_pages} pages", where=client.shown(first), fix="raise paging.max_pages or page size"
     )
 
@@ -94,7 +94,7 @@ def _is_repeated(page: Page, paging: Paging, progress: Progress, number: int, ad
     """Whether the service gives its last page again, as some do beyond their end.
 
     Raises:
-        SourceError: the page is an earlier one, or the first page of full length comes again, which looks the same
+        PullError: the page is an earlier one, or the first page of full length comes again, which looks the same
             as a service that knows no pages.
     """
     if not page.rows:
@@ -107,7 +107,7 @@ def _is_repeated(page: Page, paging: Paging, progress: Progress, number: int, ad
     is_short = paging.style in ("page", "offset") and len(page.rows) < paging.size
     if fingerprint == progress.last and (number > 1 or is_short):
         return True
-    raise SourceError(
+    raise PullError(
         f"page {number + 1} repeats an earlier page",
         where=address,
         fix="the service ignores the paging parameters, or gives its only page again: check `paging` in the source"
@@ -119,7 +119,7 @@ def _is_last(page: Page, paging: Paging, progress: Progress, address: str) -> bo
     """Whether the answer says that nothing follows.
 
     Raises:
-        SourceError: the answer has no total where one is declared.
+        PullError: the answer has no total where one is declared.
     """
     if paging.total_path is not None:
         total = _total(page, paging.total_path, progress, address)
@@ -144,7 +144,7 @@ def _total(page: Page, path: str, progress: Progress, address: str) -> int:
     if text.isdigit():
         return int(text)
     if progress.total is None:
-        raise SourceError(
+        raise PullError(
             "the answer tells no total", where=address, value=path, fix="correct `paging.total_path`, or take it out"
         )
     return progress.total
@@ -171,7 +171,7 @@ def _following(
         following = response.url.join(link)
         if (following.scheme, following.host, following.port) != (first.scheme, first.host, first.port):
             # The token would be sent there.
-            raise SourceError(
+            raise PullError(
                 "the next page is on another server",
                 where=client.shown(first),
                 value=client.shown(following),
@@ -191,14 +191,14 @@ def _page(client: ServiceClient, url: httpx.URL, entry: DatasetSource, end_statu
     """One page, or None beyond the last one.
 
     Raises:
-        SourceError: the answer has no array where the source file says.
+        PullError: the answer has no array where the source file says.
     """
     answer = client.get(url, end_status=end_status)
     if answer is None:
         return None
     rows = at_path(answer.document, entry.records)
     if not isinstance(rows, list):
-        raise SourceError(
+        raise PullError(
             "the answer has no array of rows",
             where=client.shown(url.copy_with(query=None)),
             value=entry.records,

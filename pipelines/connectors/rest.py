@@ -24,7 +24,7 @@ from pipelines.connectors.service_client import ServiceClient
 from pipelines.landing.batch import Batch, Delivery, UnreadableDelivery
 from pipelines.landing.changes import position_of
 from pipelines.landing.watermark import as_the_source_tells, window_start
-from pipelines.source import DatasetSource, SourceError, SourceSystem, expand, secrets_of
+from pipelines.source import DatasetSource, PullError, SourceError, SourceSystem, expand, secrets_of
 from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ def batches(
     """One batch: all pages of one pull.
 
     Raises:
-        SourceError: the service cannot be reached, refuses, or pages in circles.
+        SourceError: the source file is wrong.
+        PullError: the service cannot be reached, refuses, or pages in circles.
     """
     if system.rest is None:
         raise SourceError("is not a service", where=system.system, fix="add the block `rest`")
@@ -86,7 +87,7 @@ def batches(
                 is_one_delivery=True,
             )
         except UnreadableDelivery as error:
-            raise SourceError(error.problem, where=f"{where} ({uri})") from None
+            raise PullError(error.problem, where=f"{where} ({uri})") from None
         return replace(
             batch,
             mode="changes" if entry.cursor else "whole_table",
@@ -113,7 +114,7 @@ def _save(client: ServiceClient, url: httpx.URL, entry: DatasetSource, spool: Pa
     """Fetch page after page into the spool; again, where other rows came than the service told.
 
     Raises:
-        SourceError: also the last of the pulls did not add up.
+        PullError: also the last of the pulls did not add up.
     """
     for _ in range(_PULLS):
         progress = Progress()
@@ -121,7 +122,7 @@ def _save(client: ServiceClient, url: httpx.URL, entry: DatasetSource, spool: Pa
         if progress.adds_up:
             return saved
         log.info("%s: %d rows came, the service told %s", entry.dataset, progress.received, progress.total)
-    raise SourceError(
+    raise PullError(
         f"the service tells {progress.total} rows and {progress.received} came"
         f"{', and rows went meanwhile' if progress.has_shrunk else ''}, also in the last of {_PULLS} pulls",
         where=client.shown(url),

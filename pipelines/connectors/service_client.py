@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from pipelines.source import RestConnection, SourceError, without
+from pipelines.source import PullError, RestConnection, without
 from pipelines.source_parts import Success
 
 _MAX_RETRY_AFTER_SECONDS = 60.0
@@ -57,7 +57,7 @@ class ServiceClient:
         """One answer with status 200 that is JSON and meets the declared condition; None for `end_status`.
 
         Raises:
-            SourceError: the service refuses, or keeps failing after all attempts.
+            PullError: the service refuses, or keeps failing after all attempts.
         """
         retrying = Retrying(
             stop=stop_after_attempt(self.connection.attempts),
@@ -70,7 +70,7 @@ class ServiceClient:
         except RetryError as error:
             cause = error.last_attempt.exception()
             name = f"{type(cause).__name__} " if isinstance(cause, httpx.RequestError) else ""
-            raise SourceError(
+            raise PullError(
                 f"no good answer after {self.connection.attempts} attempts: {name}{without(self.secrets, str(cause))}",
                 where=self.shown(url),
                 fix="run it again when the service answers; nothing was landed and the watermark did not move",
@@ -95,7 +95,7 @@ class ServiceClient:
         if response.status_code != 200:
             hints = {401: "check the token", 403: "check the token"}
             hints[404] = "check `path` and `params`; if it answers so beyond its last page, declare `paging.end_status`"
-            raise SourceError(
+            raise PullError(
                 f"the service answered {response.status_code}",
                 where=self.shown(url),
                 fix=hints.get(response.status_code, "check `path` and `params`"),
@@ -104,7 +104,7 @@ class ServiceClient:
             document = json.loads(response.content)
         except ValueError as error:
             address = self.shown(url.copy_with(query=None))
-            raise SourceError(f"the answer is not JSON ({error})", where=address, fix="ask the provider") from None
+            raise PullError(f"the answer is not JSON ({error})", where=address, fix="ask the provider") from None
         self._expect_success(document)
         return Answer(response, document)
 

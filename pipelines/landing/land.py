@@ -22,7 +22,7 @@ from pipelines.landing.commit import Counts, commit
 from pipelines.landing.second_look import look_again
 from pipelines.landing.snapshots import leaves_gaps
 from pipelines.landing.stage import stage
-from pipelines.source import DatasetSource, SourceError, SourceSystem, expand
+from pipelines.source import DatasetSource, PullError, SourceError, SourceSystem, expand
 from quality.refusals import Refused, settle
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
@@ -66,8 +66,9 @@ def land(
     without it one is opened.
 
     Raises:
-        SourceError: the source system cannot be reached or answers what cannot be understood, or its file names
-            a field that the contract does not have.
+        PullError: the source system cannot be reached or answers what cannot be understood; that is kept as a refusal
+            until a pull succeeds.
+        SourceError: its file names a field that the contract does not have, or a variable that is not set.
         LakeError: the lake cannot be written.
     """
     if connection is None:
@@ -90,6 +91,11 @@ def land(
                 counts += counted
                 progress(f"{dataset}: {counts.read_count:,} rows read, {counts.quarantined_count:,} quarantined")
         standing = _settle(connection, settings, system, dataset, refusals)
+    except PullError as error:
+        problem = f"{error.problem}. Fix: {error.fix}" if error.fix else error.problem
+        failed = Refusal(dataset, _place(system, entry), problem)
+        _settle(connection, settings, system, dataset, [*refusals, failed], is_partial=True)
+        raise
     finally:
         shutil.rmtree(spool, ignore_errors=True)
     for refusal in standing:
@@ -103,24 +109,38 @@ def _settle(
     system: SourceSystem,
     dataset: str,
     refusals: Sequence[Refusal],
+    *,
+    is_partial: bool = False,
 ) -> list[Refusal]:
-    """Remember what was refused until it is mended; gives the refusals that no steward has accepted."""
+    """Remember what was refused until it is mended; gives the refusals that no steward has accepted.
+
+    `is_partial`: not all of the source was read, so that nothing counts as mended.
+    """
+    entries = [entry for entry in system.datasets if entry.dataset == dataset]
 
     def is_whole(uri: str) -> bool:
         # A pull that was not refused has mended the one before. A file that was taken away has not: it may come again.
-        if system.files is None:
+        if is_partial:
+            return False
+        if system.files is None or any(uri == _place(system, entry) for entry in entries):
             return True
         root = Path(expand(system.files.root, settings, where=system.system))
-        entries = (entry for entry in system.datasets if entry.dataset == dataset)
         return any(found == uri for entry in entries for found, _ in files.find(entry, root))
 
     found = {Refused(r.dataset, r.uri, r.content_hash, r.problem): r for r in refusals}
     return [found[refused] for refused in settle(connection, settings, system.system, dataset, list(found), is_whole)]
 
 
-def _refusal(dataset: str, delivery: Delivery, error: UnreadableDelivery) -> Refusal:
-    # Only a file has one content each time; the hash of a pull tells its moment.
-    return Refusal(dataset, delivery.uri, error.problem, delivery.content_hash if delivery.modified_ns else "")
+def _refusal(system: SourceSystem, entry: DatasetSource, delivery: Delivery, error: UnreadableDelivery) -> Refusal:
+    # Only a file has one content each time; the hash and the address of a pull tell its moment.
+    if delivery.modified_ns:
+        return Refusal(entry.dataset, delivery.uri, error.problem, delivery.content_hash)
+    return Refusal(entry.dataset, _place(system, entry), error.problem)
+
+
+def _place(system: SourceSystem, entry: DatasetSource) -> str:
+    """Where a data set is read, in the words of the source file: the same in every pull."""
+    return f"{system.system}: {system.files.root if system.files is not None else entry.path or entry.table}"
 
 
 def _refuse_unknown_fields(system: SourceSystem, entry: DatasetSource, contract: Contract) -> None:
@@ -200,10 +220,10 @@ def _land_all(
                 started_at=started_at,
             )
         except UnusableHeader as error:
-            refusals.extend(_refusal(entry.dataset, d, error) for d in piece.deliveries)
+            refusals.extend(_refusal(system, entry, d, error) for d in piece.deliveries)
         except UnreadableDelivery as error:
             if piece.halves is None:
-                refusals.extend(_refusal(entry.dataset, d, error) for d in piece.deliveries)
+                refusals.extend(_refusal(system, entry, d, error) for d in piece.deliveries)
             else:
                 log.info("%s: %d deliveries are taken apart: %s", entry.dataset, len(piece.deliveries), error.problem)
                 yield from _land_all(connection, settings, system, entry, contract, piece.halves(), refusals)

@@ -27,7 +27,7 @@ def look_again(connection: duckdb.DuckDBPyConnection, entry: DatasetSource, stag
 
     Raises:
         UnreadableDelivery: rows move between the pages in every look, or more keys would be deleted than allowed.
-        SourceError: the source does not answer a second time.
+        PullError: the source does not answer a second time.
     """
     batch = staged.batch
     if batch.mode == "append":

@@ -139,6 +139,25 @@ def test_a_bad_delivery_holds_the_build_back_and_says_why(
     assert "core and indicator were left as they are" in result.stdout
 
 
+def test_an_empty_folder_is_told_with_what_was_looked_for(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRIDLAKE_CITY", "washington_dc")
+    monkeypatch.setenv("GRIDLAKE_DATA", str(tmp_path / "drops"))
+    (tmp_path / "drops").mkdir()
+    (tmp_path / "drops" / "permits.geojson").write_text("{}")  # where no template looks
+    result = runner.invoke(app, ["run", "--source", "dc_permit"])
+    assert result.exit_code == 1
+    assert "nothing has ever landed" in result.stderr
+    assert f"dc_permit: {tmp_path / 'drops'}: permits/" in result.stderr
+    assert "GRIDLAKE_DATA" in result.stderr
+    assert "were built" not in result.output
+    monkeypatch.setenv("GRIDLAKE_DATA", str(tmp_path / "elsewhere"))
+    result = runner.invoke(app, ["run", "--source", "dc_permit"])
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'elsewhere'} (is not there)" in result.stderr
+
+
 def test_query_prints_every_kind_of_value_as_csv_and_as_json_that_readers_take(small_lake: Path) -> None:
     sql = """SELECT [1, 2] AS n, 'nan'::DOUBLE AS n, {'a': [NULL]} AS s, DATE '2026-04-01' AS d,
                     TIMESTAMP '2026-04-01 08:00:00' AS t, 1.50::DECIMAL(9, 2) AS c"""

@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from pipelines.demo_city.generate import read_state
-from pipelines.demo_city.servers import advance, demo_city, environment_file, joined_city
+from pipelines.demo_city.servers import advance, demo_city, environment_file, joined_city, running_variables
 from warehouse.extensions import connect
 from warehouse.settings import PROJECT_ROOT
 
@@ -233,3 +233,16 @@ def test_serve_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
     assert not path.exists()
     assert processes_of(folder) == []
     assert processes_of(tmp_path) == []
+
+
+def test_running_variables_are_those_of_the_city_that_runs(home: Path, environment: dict[str, str]) -> None:
+    assert running_variables(home) == environment
+    assert running_variables(home / "elsewhere") == {}
+
+
+def test_running_variables_survive_blanks_and_quotes(tmp_path: Path) -> None:
+    home = tmp_path / "a city's home"
+    with demo_city(home) as variables:
+        assert running_variables(home)["GRIDLAKE_DATA"] == variables["GRIDLAKE_DATA"]
+        assert "a city's home" in variables["GRIDLAKE_DATA"]
+    assert running_variables(home) == {}

@@ -13,7 +13,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines import services
 from pipelines.services import (
     Register,
     Service,
@@ -121,13 +120,3 @@ def test_a_taken_port_is_told_with_its_setting() -> None:
         taken.listen()
         with pytest.raises(ServiceError, match="GRIDLAKE_SUPERSET_PORT"):
             refuse_taken_port(taken.getsockname()[1], "GRIDLAKE_SUPERSET_PORT")
-
-
-def test_a_large_log_is_put_aside_and_a_small_one_written_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_LOG_BYTES", 10)
-    file = tmp_path / "logs" / "superset.log"
-    for text in (b"first, long enough", b"second", b"third", b"fourth"):
-        with services.open_log(file) as out:
-            out.write(text)
-    assert file.read_bytes() == b"fourth"
-    assert file.with_name("superset.log.1").read_bytes() == b"secondthird"

@@ -22,6 +22,14 @@ SOUND = {
 }
 
 
+# Too few fields and too many, beyond the limits, spans backwards, steps of nothing, words, blanks instead of fields.
+WRONG_TIMES = (
+    *("0 6 * *", "0 6 * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "-1 * * * *"),
+    *("30-10 * * * *", "*/0 * * * *", "0 6 * * MON", "@daily", "1,,2 * * * *", "", "     ", "１ * * * *x"),
+)
+RIGHT_TIMES = ("*/30 * * * *", "15 6 * * *", "0 6,18 1-15/2 * 1-5", "59 23 31 12 7", "0-59/5 * * * 0")
+
+
 def write(folder: Path, document: object, name: str = "demo/office.yml") -> Path:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,6 +73,7 @@ def changed(**values: object) -> dict[str, object]:
         (changed(rest="s3cret"), "rest"),
         ("rest: {token: s3cret\nx: [", "not readable YAML in line 2"),
         ("- s3cret", "file"),
+        *((changed(schedule=wrong), "schedule") for wrong in WRONG_TIMES),
     ],
 )
 def test_a_wrong_source_file_is_refused_with_its_place(tmp_path: Path, document: object, place: str) -> None:
@@ -74,6 +83,11 @@ def test_a_wrong_source_file_is_refused_with_its_place(tmp_path: Path, document:
     assert str(path) in str(caught.value)
     assert "Fix: " in str(caught.value)
     assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("schedule", RIGHT_TIMES)
+def test_times_that_cron_knows_are_taken(tmp_path: Path, schedule: str) -> None:
+    assert load_source(write(tmp_path, changed(schedule=schedule))).schedule == schedule
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
