@@ -1,6 +1,6 @@
 """`gridlake status` and `gridlake sources`: for people within 80 columns, and as JSON for programs.
 
-The keys of the JSON are a promise, told in the README of this package: keys may be added, none goes or changes its
+The keys of the JSON are a promise, told in `JSON.md`: keys may be added, none goes or changes its
 meaning.
 """
 
@@ -118,7 +118,11 @@ def status_document(report: Status, settings: Settings) -> dict[str, object]:
 
 def status_tables(report: Status, settings: Settings) -> list[Table]:
     """What has landed and what is built, each within 80 columns, where a Chinese character takes two."""
-    landed = _table("data set", *(_right(c) for c in ("deliv-\neries", "read", "accepted", "quaran-\ntined")), "landed")
+    landed = _table(
+        Column("data set", overflow="fold"),
+        *(_right(c) for c in ("deliv-\neries", "read", "accepted", "quaran-\ntined")),
+        "landed",
+    )
     for d in report.datasets:
         counts = (d.delivery_count, d.read_count, d.accepted_count, d.quarantined_count)
         moment = f"{_local(d.loaded_at, settings):%Y-%m-%d\n%H:%M}" if d.loaded_at else "never"
@@ -180,7 +184,7 @@ def _show(report: Status, damaged: Sequence[str], errors: int, settings: Setting
 
 
 def _table(*columns: Column | str) -> Table:
-    return Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    return Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, padding=0)
 
 
 def _right(name: str) -> Column:
