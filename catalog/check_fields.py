@@ -13,6 +13,7 @@ from open_data_contract_standard.model import SchemaProperty
 
 from catalog import vocabulary
 from catalog.check_common import NAME, Report, custom_of, filled, has_chinese, has_latin, one_of
+from catalog.check_places import check_places
 from catalog.codelists import code_list
 from catalog.contract import ContractError
 from catalog.vocabulary import PHYSICAL_TYPES, TYPE_OPTIONS
@@ -34,6 +35,7 @@ def check_fields(properties: list[SchemaProperty], report: Report, seeds: Path) 
             # Limits only mean something in a known type.
             _check_options(prop, place, report)
         _check_custom(prop, place, report, seeds)
+    check_places(properties, report)
     _check_key(properties, report)
     return usable
 

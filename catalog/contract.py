@@ -27,7 +27,6 @@ CONTRACTS = PROJECT_ROOT / "catalog" / "contracts"
 # A delivery that loses more than this share of its rows is no longer believable as a whole.
 QUARANTINE_SHARE_ALLOWED = 0.05
 
-
 # The last part of the name of a field that holds a code.
 _CODE_SUFFIXES = frozenset({"id", "code", "no", "status", "channel", "kind", "type", "level", "class"})
 
@@ -37,12 +36,23 @@ class ContractError(GridLakeError):
 
 
 @dataclass(frozen=True)
+class Box:
+    """A span of longitudes and of latitudes in degrees, ends included; `west` > `east` crosses the 180th meridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+
+
+@dataclass(frozen=True)
 class Field:
     """One field of a data set.
 
     `physical_type` is DuckDB's type; `formats` are strptime patterns tried after ISO for dates and times;
     `is_future_allowed` of what is planned (a due time, the end of a permit); `minimum` and `maximum` are inclusive;
-    `pattern` must match the whole text.
+    `pattern` must match the whole text. `shapes` are the kinds that a geometry may be (all where it is
+    empty), `extent` is where it lies, in degrees. `point_with` of an east coordinate names the field of the north one.
     """
 
     name: str
@@ -60,6 +70,9 @@ class Field:
     max_length: int | None = None
     formats: tuple[str, ...] = ()
     is_future_allowed: bool = False
+    shapes: tuple[str, ...] = ()
+    extent: Box | None = None
+    point_with: str | None = None
     personal_data: str | None = None
     restriction: str | None = None
     restriction_reason: str | None = None
@@ -271,6 +284,9 @@ def _field(prop: SchemaProperty) -> Field:
         max_length=options.get("maxLength"),
         formats=(formats,) if isinstance(formats, str) else tuple(formats),
         is_future_allowed=own.get("futureAllowed") is True,
+        shapes=tuple(own.get("shapes") or ()),
+        extent=Box(*map(float, own["extent"])) if own.get("extent") else None,
+        point_with=own.get("pointWith"),
         personal_data=own.get("personalData"),
         restriction=own.get("restriction"),
         restriction_reason=own.get("restrictionReason"),

@@ -70,6 +70,12 @@ RESTRICTIONS = _terms(
     ("steward_only", "仅数据管理员", "shown to data stewards only"),
 )
 
+SHAPES = _terms(
+    ("point", "点", "a point, or several"),
+    ("line", "线", "a line, or several"),
+    ("area", "面", "an area, or several"),
+)
+
 DOMAINS = _terms(
     ("hotline", "热线", "hotline orders"),
     ("component", "部件", "city components"),
@@ -189,7 +195,19 @@ CONTRACT_PROPERTIES = frozenset(
         "quarantineShareReason",
     }
 )
-FIELD_PROPERTIES = frozenset({"futureAllowed", "unit", "codeList", "personalData", "restriction", "restrictionReason"})
+FIELD_PROPERTIES = frozenset(
+    {
+        "futureAllowed",
+        "unit",
+        "codeList",
+        "shapes",
+        "extent",
+        "pointWith",
+        "personalData",
+        "restriction",
+        "restrictionReason",
+    }
+)
 RULE_PROPERTIES = frozenset({"descriptionZh"})
 
 _DECIMAL = re.compile(r"DECIMAL\((\d{1,2}),\s?(\d{1,2})\)")

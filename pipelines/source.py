@@ -19,9 +19,10 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
-from pipelines.source_parts import Cursor, Fix, Moment, Paging, Snapshot, Strict, Success
+from pipelines.source_parts import Cursor, Fix, Moment, Paging, Placing, Snapshot, Strict, Success
+from quality.conditions import MAX_COUNTED
+from quality.coordinates import Coordinates
 from quality.moments import Telling
-from quality.rules import MAX_COUNTED
 from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT, Settings
 
@@ -88,6 +89,7 @@ class DatasetSource(Strict):
     fields: dict[str, str | list[str]] = Field(default_factory=dict)
     null_values: tuple[str, ...] = ("",)
     moments: dict[str, Moment] = Field(default_factory=dict)
+    coordinates: dict[str, Placing] = Field(default_factory=dict)
     future_tolerance: timedelta = timedelta(days=1)
     fixes: Annotated[tuple[Fix, ...], Field(max_length=MAX_COUNTED)] = ()
 
@@ -111,6 +113,10 @@ class DatasetSource(Strict):
     def telling(self, field: str) -> Telling:
         """How the source tells the times of a contract field."""
         return self.moments.get(field, self.moments.get("*", Moment())).telling
+
+    def placing(self, field: str) -> Coordinates:
+        """How the source tells the positions of a contract field: a geometry, or the east coordinate of a point."""
+        return self.coordinates.get(field, self.coordinates.get("*", Placing())).coordinates
 
     def wanted(self, fields: Iterable[str]) -> frozenset[str]:
         """All source columns that these contract fields may come from."""

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from quality.coordinates import LAKE_CRS, Coordinates, named
 from quality.moments import Telling, Tells
 
 
@@ -65,6 +66,26 @@ class Moment(Strict):
     def telling(self) -> Telling:
         """The same as landing needs it."""
         return Telling(self.tells, self.zone, self.ignore_offset is not None)
+
+
+class Placing(Strict):
+    """How the source tells the positions of a field: the system of coordinates, and which of the two stands first."""
+
+    crs: str = LAKE_CRS
+    axes: Literal["east_north", "north_east"] = "east_north"
+
+    @field_validator("crs")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        known = named(value)
+        if known is None:
+            raise ValueError(f"{value!r} is no system of coordinates; use EPSG:<code> of a flat one, GCJ-02 or BD-09")
+        return known
+
+    @property
+    def coordinates(self) -> Coordinates:
+        """The same as landing needs it."""
+        return Coordinates(self.crs, self.axes == "north_east")
 
 
 class Success(Strict):

@@ -8,46 +8,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 
 from catalog.codelists import code_list
 from catalog.contract import Contract, ContractError, Field
 from quality import moments as moment
+from quality.conditions import MAX_COUNTED, Condition
+from quality.coordinates import Coordinates
 from quality.moments import Moments, Telling
+from quality.points import judge_point, points_of
+from quality.shapes import judge_shape
 from warehouse.identifiers import literal, quoted
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})
 _MOMENTS = frozenset({"DATE", "TIMESTAMP"})
-# Bit masks are BIGINT.
-MAX_COUNTED = 62
 _TRUE = "['y', 'yes', '是', 'true', 't', '1']"
 _FALSE = "['n', 'no', '否', 'false', 'f', '0']"
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A SQL boolean that is true for a row which breaks the rule."""
-
-    rule: str
-    broken: str
 
 
 @dataclass(frozen=True)
 class CompiledContract:
     """SQL pieces over a relation whose columns are `_s<n>` (source value of field n, text or native).
 
-    `plain` are `(column _p<n>, expression)` over `_s<n>`; `typed` are `(field name, expression)` over both;
-    `errors` refuse the row, `warnings` are only counted. The last two speak of `_s<n>` and of the typed fields
-    by name.
+    `plain` are `(column _p<n>, expression)` over `_s<n>`; `judged` are steps of further columns, each over all before,
+    in which shapes and points are judged; `typed` are `(field name, expression)` over all of them; `errors` refuse the
+    row, `warnings` are only counted. The last two speak of all columns and of the typed fields by name.
     """
 
     plain: tuple[tuple[str, str], ...]
+    judged: tuple[tuple[tuple[str, str], ...], ...]
     typed: tuple[tuple[str, str], ...]
     errors: tuple[Condition, ...]
     warnings: tuple[Condition, ...]
 
 
 def compile_contract(
-    contract: Contract, source_is_text: Mapping[str, bool], moments: Moments | None = None
+    contract: Contract,
+    source_is_text: Mapping[str, bool],
+    moments: Moments | None = None,
+    coordinates: Mapping[str, Coordinates] | None = None,
 ) -> CompiledContract:
     """Compile all fields and rules.
 
@@ -56,33 +55,39 @@ def compile_contract(
         source_is_text: for each field name whether its source value arrives as text; a field that is not
             in the mapping is missing from the source and becomes NULL.
         moments: how the source tells time; absent it is as in UTC, and no time is too late.
+        coordinates: how the source tells positions, by geometry field or first field of a point; where it is not in
+            the mapping, as the lake holds them.
 
     Raises:
         ContractError: a code list is missing, or there are too many warnings to count.
     """
-    times = moments or Moments()
-    plain: list[tuple[str, str]] = []
-    told: list[Condition] = []
-    typed: list[tuple[str, str]] = []
-    errors: list[Condition] = []
+    times, places = moments or Moments(), coordinates or {}
+    compiled = _Pieces()
     for number, field in enumerate(contract.fields):
         if field.name not in source_is_text:
-            typed.append((field.name, f"CAST(NULL AS {field.physical_type})"))
+            compiled.typed[field.name] = f"CAST(NULL AS {field.physical_type})"
             continue
         is_text = source_is_text[field.name]
         source, parsed = f"_s{number}", f"_p{number}"
+        if field.is_geometry:
+            place = places.get(field.name, Coordinates())
+            shape = judge_shape(field, number, source, is_text=is_text, coordinates=place)
+            compiled.judge(shape.steps, {field.name: shape.value}, shape.errors)
+            compiled.told += shape.warnings
+            continue
         telling = times.of(field.name)
         expression = plain_cast(field, source, is_text=is_text, telling=telling)
         if expression != "NULL":
-            plain.append((parsed, expression))
-        typed.append((field.name, cast(field, source, parsed, is_text=is_text, moments=times)))
-        errors += field_conditions(field, source, times.latest)
+            compiled.plain.append((parsed, expression))
+        compiled.typed[field.name] = cast(field, source, parsed, is_text=is_text, moments=times)
+        compiled.errors += field_conditions(field, source, times.latest)
         if is_text and _moment_kind(field) and telling.tells == "local" and not telling.ignores_offset:
-            told.append(Condition(f"offset:{field.name}", moment.has_offset(source)))
-    told += _at_changes(contract, source_is_text, times)
+            compiled.told.append(Condition(f"offset:{field.name}", moment.has_offset(source)))
+    _judge_points(contract, source_is_text, places, compiled)
+    compiled.told += _at_changes(contract, source_is_text, times)
     rules = [(rule, Condition(f"rule:{rule.name}", f"NOT ({rule.expression})")) for rule in contract.rules]
-    errors += [condition for rule, condition in rules if rule.severity == "error"]
-    warnings = (*(condition for rule, condition in rules if rule.severity != "error"), *told)
+    compiled.errors += [condition for rule, condition in rules if rule.severity == "error"]
+    warnings = (*(condition for rule, condition in rules if rule.severity != "error"), *compiled.told)
     if len(warnings) > MAX_COUNTED:
         raise ContractError(
             f"has more than {MAX_COUNTED} rules of severity warning",
@@ -90,7 +95,49 @@ def compile_contract(
             value=len(warnings),
             fix="join some of them",
         )
-    return CompiledContract(tuple(plain), tuple(typed), tuple(errors), warnings)
+    return CompiledContract(
+        tuple(compiled.plain),
+        tuple(tuple(step) for step in compiled.judged),
+        tuple(compiled.typed.items()),
+        tuple(compiled.errors),
+        warnings,
+    )
+
+
+@dataclass
+class _Pieces:
+    """What `compile_contract` has compiled so far."""
+
+    plain: list[tuple[str, str]] = dataclass_field(default_factory=list)
+    judged: list[list[tuple[str, str]]] = dataclass_field(default_factory=list)
+    typed: dict[str, str] = dataclass_field(default_factory=dict)
+    errors: list[Condition] = dataclass_field(default_factory=list)
+    told: list[Condition] = dataclass_field(default_factory=list)
+
+    def judge(
+        self, steps: Sequence[Sequence[tuple[str, str]]], values: Mapping[str, str], errors: Sequence[Condition]
+    ) -> None:
+        """Add what several columns judge; the first steps of all stand together, and so on."""
+        for level, columns in enumerate(steps):
+            self.judged += [[]] if level == len(self.judged) else []
+            self.judged[level] += columns
+        self.typed.update(values)
+        self.errors += errors
+
+
+def _judge_points(
+    contract: Contract, source_is_text: Mapping[str, bool], places: Mapping[str, Coordinates], compiled: _Pieces
+) -> None:
+    """Judge the pairs of fields that are points, in place of what each field would say of its type and limits."""
+    for point in points_of(contract):
+        names = {field.name for field in (point.east, point.north)}
+        read = {name: compiled.typed[name] for name in names & source_is_text.keys()}
+        if not read:
+            continue
+        columns = judge_point(point, read, places.get(point.east.name, Coordinates()))
+        replaced = {f"{rule}:{name}" for rule in ("type", "range") for name in names}
+        compiled.errors = [condition for condition in compiled.errors if condition.rule not in replaced]
+        compiled.judge(columns.steps, columns.values, columns.errors)
 
 
 def _moment_kind(field: Field) -> bool:
@@ -114,7 +161,7 @@ def _at_changes(contract: Contract, source_is_text: Mapping[str, bool], times: M
 def plain_cast(field: Field, source: str, *, is_text: bool, telling: Telling | None = None) -> str:
     """DuckDB's own cast of a source value, which `cast` then judges; a field that needs none gets NULL."""
     kind = field.physical_type.upper()
-    if field.is_geometry or kind.startswith("VARCHAR") or (is_text and kind == "BOOLEAN"):
+    if kind.startswith("VARCHAR") or (is_text and kind == "BOOLEAN"):
         return "NULL"
     if is_text and kind in _MOMENTS and telling is not None and telling.tells in moment.COUNTED:
         return moment.from_count(source, telling)
@@ -135,8 +182,6 @@ def cast(field: Field, source: str, plain: str, *, is_text: bool, moments: Momen
     `plain` is the column that holds `plain_cast`, so that it is computed once.
     """
     kind = field.physical_type.upper()
-    if field.is_geometry:
-        return _geometry(source, is_text=is_text)
     if kind.startswith("VARCHAR"):
         return source if is_text else f"CAST({source} AS VARCHAR)"
     if kind in _MOMENTS:
@@ -246,15 +291,6 @@ def _scale(kind: str) -> int:
     return int(inside.partition(",")[2] or 0)
 
 
-def _geometry(source: str, *, is_text: bool) -> str:
-    if not is_text:
-        return f"TRY_CAST({source} AS GEOMETRY)"
-    return (
-        f"CASE WHEN starts_with(ltrim({source}), '{{') THEN TRY(ST_GeomFromGeoJSON({source}))"
-        f" ELSE TRY(ST_GeomFromText({source})) END"
-    )
-
-
 def field_conditions(field: Field, source: str, latest: str | None = None) -> list[Condition]:
     """The rules that one field's own declaration implies; `latest` is the last time of which its row can know."""
     name = quoted(field.name)
@@ -288,28 +324,3 @@ def _bound(limit: float | str, field: Field) -> str:
         return repr(limit)
     # YAML turns an unquoted date into a date.
     return f"CAST({literal(str(limit))} AS {field.physical_type})"
-
-
-def any_of(conditions: Sequence[Condition]) -> str:
-    """A boolean: at least one condition holds (an unknown one does not hold)."""
-    if not conditions:
-        return "false"
-    return "coalesce(" + " OR ".join(f"({c.broken})" for c in conditions) + ", false)"
-
-
-def names_of(conditions: Sequence[Condition]) -> str:
-    """A list of the names of the conditions that hold."""
-    if not conditions:
-        return "CAST([] AS VARCHAR[])"
-    cases = ", ".join(f"CASE WHEN {c.broken} THEN {literal(c.rule)} END" for c in conditions)
-    return f"list_filter([{cases}], lambda rule: rule IS NOT NULL)"
-
-
-def mask_of(conditions: Sequence[Condition]) -> str:
-    """A bit mask with bit n set where condition n holds, as narrow as it can be; the caller keeps the order."""
-    bits = len(conditions)
-    kind = next(kind for kind, width in (("UTINYINT", 8), ("UINTEGER", 32), ("BIGINT", MAX_COUNTED)) if bits <= width)
-    if not conditions:
-        return f"CAST(0 AS {kind})"
-    total = " + ".join(f"CASE WHEN {c.broken} THEN {1 << n} ELSE 0 END" for n, c in enumerate(conditions))
-    return f"CAST({total} AS {kind})"

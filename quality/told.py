@@ -22,6 +22,8 @@ HIDDEN_SHEETS = "hidden_sheets"
 MERGED_CELLS = "merged_cells"
 # Other sheets with data, not read.
 OTHER_SHEETS = "other_sheets"
+# Shapes that were invalid and have been made valid.
+MENDED_SHAPES = "mended_shapes"
 
 _TEXTS = {
     BLANK_LINES: "told_blank_lines",
@@ -31,6 +33,7 @@ _TEXTS = {
     HIDDEN_SHEETS: "told_hidden_sheets",
     MERGED_CELLS: "told_merged_cells",
     OTHER_SHEETS: "told_other_sheets",
+    MENDED_SHAPES: "told_mended_shapes",
 }
 
 

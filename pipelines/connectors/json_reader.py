@@ -73,6 +73,7 @@ def document_batch(
     try:
         connection.execute(f"CREATE TEMP TABLE {table} AS {_documents(entry, listing, file, largest_bytes)}")
         by_file = _names(connection, table, len(deliveries))
+        systems = _systems(connection, table) if entry.format == "geojson" else frozenset()
     except duckdb.Error as error:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
         raise UnreadableDelivery(
@@ -84,7 +85,7 @@ def document_batch(
     paths_taken = ["$." + json.dumps(name, ensure_ascii=False) for name in taken]
     paths_taken += sorted(name for name in wanted if name.startswith("$."))
     columns = [Column(name, f"_values[{n}]") for n, name in enumerate([*taken, *paths_taken[len(taken) :]], start=1)]
-    columns.append(Column(_GEOMETRY, "CAST(_geometry AS VARCHAR)"))
+    columns.append(Column(_GEOMETRY, "CAST(_geometry AS VARCHAR)", crs=systems))
     # One extraction of all values parses a row once; one extraction a value would parse it as often.
     values = f"json_extract_string(_doc, [{', '.join(literal(path) for path in paths_taken)}]::VARCHAR[])"
     is_geojson = entry.format == "geojson"
@@ -127,8 +128,17 @@ def _names(connection: duckdb.DuckDBPyConnection, table: str, count: int) -> tup
     return tuple(names.get(file) for file in range(count))
 
 
+def _systems(connection: duckdb.DuckDBPyConnection, table: str) -> frozenset[str]:
+    """The systems of coordinates that documents name, as GeoJSON did before RFC 7946."""
+    found = connection.execute(f"SELECT DISTINCT _crs FROM {table} WHERE _crs IS NOT NULL").fetchall()
+    return frozenset(name for (name,) in found)
+
+
 def _documents(entry: DatasetSource, listing: str, file: str, largest_bytes: int) -> str:
-    """SQL of `(_file, _doc, _geometry, _text, _problem)`, in source order; `_text` is what could not be read."""
+    """SQL of `(_file, _doc, _geometry, _text, _problem)`, in source order; `_text` is what could not be read.
+
+    Of GeoJSON also `_crs`, the system of coordinates that the document names.
+    """
     if entry.format == "ndjson":
         # Read as lines, so that one bad line is one quarantined row and not a lost file. The delimiter is a
         # character that JSON never holds unescaped.
@@ -155,15 +165,16 @@ def _documents(entry: DatasetSource, listing: str, file: str, largest_bytes: int
         f"CASE WHEN json_type({rows}) = 'ARRAY' THEN {rows}"
         f" ELSE error('there is no array at {path.replace(chr(39), '')}') END"
     )
-    unnested = f"SELECT _file, unnest(CAST({array} AS JSON[])) AS _row FROM {documents}"
-    doc, geometry = "_row", "CAST(NULL AS JSON)"
+    doc, geometry, system = "_row", "CAST(NULL AS JSON)", ""
     if is_geojson:
         # GeoJSON allows a feature without properties.
         doc = "coalesce(nullif(json_extract(_row, '$.properties'), CAST('null' AS JSON)), CAST('{}' AS JSON))"
         geometry = "nullif(json_extract(_row, '$.geometry'), CAST('null' AS JSON))"
+        system = ", json_extract_string(json, '$.crs.properties.name') AS _crs"
+    unnested = f"SELECT _file{system}, unnest(CAST({array} AS JSON[])) AS _row FROM {documents}"
     is_row = "coalesce(json_type(_row) = 'OBJECT', false)"
     return f"""
         SELECT _file, CASE WHEN {is_row} THEN {doc} END AS _doc, CASE WHEN {is_row} THEN {geometry} END AS _geometry,
                CASE WHEN NOT {is_row} THEN coalesce(CAST(_row AS VARCHAR), 'null') END AS _text,
-               CASE WHEN NOT {is_row} THEN 'is no object' END AS _problem
+               CASE WHEN NOT {is_row} THEN 'is no object' END AS _problem{", _crs" if is_geojson else ""}
         FROM ({unnested})"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from warehouse.identifiers import literal, quoted
 _EXACT_DIGITS = {"DOUBLE": 15, "FLOAT": 6}
 
 _INSTANT = "TIMESTAMP WITH TIME ZONE"
+# DuckDB's type of a column of GeoParquet.
+_CRS = re.compile(r"GEOMETRY\('(.*)'\)", re.DOTALL)
 
 
 class ParquetReader:
@@ -83,7 +86,15 @@ def typed_batch(
 
 
 def _guarded(column: Column, kind: str) -> Column:
-    """A column of floats: as text without `.0`, and inexact beyond the digits that a float holds for certain."""
+    """A column of floats: as text without `.0`, and inexact beyond the digits that a float holds for certain.
+
+    A column of shapes tells their system of coordinates, if its file does; bytes may be shapes.
+    """
+    if kind == "BLOB":
+        return replace(column, as_shape=f"hex({column.expression})")
+    told = _CRS.fullmatch(kind)
+    if told:
+        return replace(column, crs=frozenset({told[1]}))
     digits = _EXACT_DIGITS.get(kind)
     if digits is None:
         return column

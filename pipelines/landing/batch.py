@@ -65,7 +65,8 @@ class Column:
 
     `header` is the name as the header has it. `inexact` and `failed` are SQL conditions under which the value
     cannot be taken at its word: it came through a float that does not hold it, or there is an error in its place.
-    `as_text` is its expression as text where a plain cast would not do.
+    `as_text` is its expression as text where a plain cast would not do, `as_shape` the one of a shape's bytes in
+    hexadecimal digits. `crs` are the systems of coordinates that deliveries tell of the shapes in it.
     """
 
     name: str
@@ -75,6 +76,8 @@ class Column:
     inexact: str | None = None
     failed: str | None = None
     as_text: str | None = None
+    as_shape: str | None = None
+    crs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

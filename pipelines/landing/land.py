@@ -72,7 +72,12 @@ def land(
         LakeError: the lake cannot be written.
     """
     if connection is None:
-        needs_spatial = any(f.is_geometry for f in contract.fields)
+        entries = [entry for entry in system.datasets if entry.dataset == dataset]
+        needs_spatial = any(
+            f.is_geometry or (f.point_with and entry.placing(f.name).needs_projection)
+            for f in contract.fields
+            for entry in entries
+        )
         with open_lake(settings, spatial=needs_spatial) as opened:
             return land(
                 settings, system, dataset, contract, progress=progress, since=since, pause=pause, connection=opened
@@ -150,6 +155,7 @@ def _refuse_unknown_fields(system: SourceSystem, entry: DatasetSource, contract:
         *entry.fields,
         *(fix.field for fix in entry.fixes),
         *(set(entry.moments) - {"*"}),
+        *(set(entry.coordinates) - {"*"}),
         *([entry.cursor.field] if entry.cursor else []),
     }
     if named - known:
@@ -157,7 +163,7 @@ def _refuse_unknown_fields(system: SourceSystem, entry: DatasetSource, contract:
             "the contract has no such field",
             where=f"{system.city}/{system.system}.yml, data set {entry.dataset}",
             value=sorted(named - known),
-            fix=f"correct `fields`, `fixes`, `moments` and `cursor`; the contract has {sorted(known)}",
+            fix=f"correct `fields`, `fixes`, `moments`, `coordinates` and `cursor`; the contract has {sorted(known)}",
         )
 
 

@@ -16,8 +16,10 @@ from catalog.contract import Contract, Field
 from pipelines.landing.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, plain_name
 from pipelines.landing.clock import Clock, latest, latest_column, moments
 from pipelines.source import DatasetSource
+from quality.conditions import Condition, any_of, mask_of, names_of
+from quality.coordinates import contradicts, named
 from quality.moments import COUNTED
-from quality.rules import CompiledContract, Condition, any_of, compile_contract, mask_of, names_of
+from quality.rules import CompiledContract, compile_contract
 from warehouse.identifiers import literal, quoted
 
 STAGED = "staged_rows"
@@ -64,7 +66,8 @@ def stage(
     NULL costs as much memory and time as a full one, hence so few of them.
 
     Raises:
-        UnreadableDelivery: a required column is missing, the reader failed, or a file changed meanwhile.
+        UnreadableDelivery: a required column is missing, the reader failed, a file changed meanwhile, or tells another
+            system of coordinates than the source file.
     """
     captures = list(dict.fromkeys(name for d in batch.deliveries for name, _ in d.captures))
     chosen = {f.name: _choose(batch, entry.source_names(f.name), captures) for f in contract.fields}
@@ -74,12 +77,21 @@ def stage(
     times = moments(clock, entry, contract, limits)
     replaced |= {f.name for f in contract.fields if times.of(f.name).tells in COUNTED}
     texts = {f.name for f in contract.fields if f.physical_type.upper().startswith("VARCHAR")}
+    shapes = {f.name for f in contract.fields if f.is_geometry}
+    _refuse_other_crs(entry, {name: column for name, column in chosen.items() if name in shapes})
     present = {
-        name: column.as_text() if name in texts else column.cast_to_text() if name in replaced else column
+        name: column.as_shape()
+        if name in shapes
+        else column.as_text()
+        if name in texts
+        else column.cast_to_text()
+        if name in replaced
+        else column
         for name, column in chosen.items()
         if column is not None
     }
-    compiled = compile_contract(contract, {name: column.is_text for name, column in present.items()}, times)
+    places = {f.name: entry.placing(f.name) for f in contract.fields if f.is_geometry or f.point_with}
+    compiled = compile_contract(contract, {name: column.is_text for name, column in present.items()}, times, places)
     used = frozenset(name for column in present.values() for name in column.names)
     try:
         connection.execute(_select(contract, entry, batch, present, compiled, used, latest_column(limits)))
@@ -128,6 +140,8 @@ def _select(
     values = f"SELECT *, {', '.join(sources)}{fixed}{f', {limit} AS _latest' if limit else ''} FROM {batch.relation}"
     if plain:
         values = f"SELECT *, {', '.join(plain)} FROM ({values})"
+    for step in compiled.judged:
+        values = f"SELECT *, {', '.join(f'{expression} AS {column}' for column, expression in step)} FROM ({values})"
     cast_values = f"SELECT *, {', '.join(typed)} FROM ({values})"
     # The source row's JSON is built only for broken rows.
     return f"""
@@ -156,6 +170,13 @@ class _Choice:
         if self.is_text or not any(column.as_text for column in self.columns):
             return self
         values = ", ".join(c.as_text or f"CAST({c.expression} AS VARCHAR)" for c in self.columns)
+        return _Choice(f"coalesce({values})", True, self.columns)
+
+    def as_shape(self) -> _Choice:
+        """The same value as shapes are read from: bytes come as digits."""
+        if self.is_text or not any(column.as_shape for column in self.columns):
+            return self
+        values = ", ".join(c.as_shape or f"CAST({c.expression} AS VARCHAR)" for c in self.columns)
         return _Choice(f"coalesce({values})", True, self.columns)
 
     def cast_to_text(self) -> _Choice:
@@ -281,6 +302,24 @@ def _refuse_missing_required(
     wanted = "; ".join(f"{name} (column {' or '.join(entry.source_names(name))})" for name in first)
     problem = f"required column is missing: {wanted}. {_what_it_has(batch, chosen)}"
     raise UnusableHeader(problem) if all(missing) and len(missing) == len(headers) else UnreadableDelivery(problem)
+
+
+def _refuse_other_crs(entry: DatasetSource, shapes: dict[str, _Choice | None]) -> None:
+    """Shapes of which the delivery itself tells another system of coordinates are not where they seem to be.
+
+    Raises:
+        UnreadableDelivery: it does.
+    """
+    for name, choice in shapes.items():
+        declared = entry.placing(name)
+        told = {crs for column in (choice.columns if choice else ()) for crs in column.crs}
+        other = sorted(crs for crs in told if contradicts(crs, declared))
+        if other:
+            system = named(other[0])
+            raise UnreadableDelivery(
+                f"its shapes are told in {system}, the source file says {declared.crs}. Fix: ask the provider which is"
+                f" right; if it is the file, write `coordinates: {{{name}: {{crs: {system}}}}}` in the source file"
+            )
 
 
 def _what_it_has(batch: Batch, chosen: dict[str, _Choice | None]) -> str:

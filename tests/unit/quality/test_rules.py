@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from catalog.contract import ContractError, Rule
-from quality.rules import MAX_COUNTED, cast, compile_contract, plain_cast
+from quality.conditions import MAX_COUNTED
+from quality.rules import cast, compile_contract, plain_cast
 from tests.unit.pipelines.landing.landings import contract, field
 from warehouse.extensions import connect
 
