@@ -15,7 +15,7 @@ from quality.conditions import Condition
 from quality.coordinates import Coordinates, common, point_in_lake
 from warehouse.identifiers import literal
 
-_REFUSALS = ("half_point", "null_island", "swapped")
+REFUSALS = ("half_point", "null_island", "swapped")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def judge_point(point: Point, read: dict[str, str], coordinates: Coordinates) ->
             (point.north, lat, (box.south, box.north)),
         )
     ]
-    refusals = [Condition(f"{refusal}:{name}", f"{verdict} = {literal(refusal)}") for refusal in _REFUSALS]
+    refusals = [Condition(f"{refusal}:{name}", f"{verdict} = {literal(refusal)}") for refusal in REFUSALS]
     return PointColumns(steps, values, (*types, *ranges, *refusals))
 
 

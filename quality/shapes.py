@@ -28,7 +28,7 @@ _KINDS = {
     "line": (("LINESTRING", "MULTILINESTRING"), 2),
     "area": (("POLYGON", "MULTIPOLYGON"), 3),
 }
-_REFUSALS = ("empty", "other_crs", "shape_kind", "not_finite", "open_ring", "null_island", "swapped", "range")
+REFUSALS = ("empty", "other_crs", "shape_kind", "not_finite", "open_ring", "null_island", "swapped", "range")
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def judge_shape(field: Field, number: int, source: str, *, is_text: bool, coordi
         (
             Condition(f"type:{name}", f"{source} IS NOT NULL AND {read} IS NULL"),
             *([Condition(f"required:{name}", f"{source} IS NULL")] if field.is_required else []),
-            *(Condition(f"{refusal}:{name}", f"{verdict} = {literal(refusal)}") for refusal in _REFUSALS),
+            *(Condition(f"{refusal}:{name}", f"{verdict} = {literal(refusal)}") for refusal in REFUSALS),
             Condition(f"{_INVALID}:{name}", f"{is_invalid} AND {mended} IS NULL"),
         ),
         (Condition(told.label(told.MENDED_SHAPES), f"{is_invalid} AND {mended} IS NOT NULL"),),

@@ -19,7 +19,7 @@ SHOWN = (
     "warehouse/superset/server/embedded.py",
     "catalog/contracts/demo/*.yml",
     "README.zh-CN.md",
-    "*/README.zh-CN.md",
+    "*/*.zh-CN.md",
     "warehouse/superset/README.zh-CN.md",
 )
 # What must not be written -> what to write. A pattern is a regular expression.

@@ -125,7 +125,7 @@ def test_zones_of_china_come_back(db: duckdb.DuckDBPyConnection, code: int, east
         (" epsg:4549 ", "EPSG:4549"),
         ("urn:ogc:def:crs:EPSG::4549", "EPSG:4549"),
         ("urn:ogc:def:crs:EPSG:6.9:4326", "EPSG:4326"),
-        ("http://www.opengis.net/def/crs/EPSG/0/4326", "EPSG:4326"),
+        ("https://www.opengis.net/def/crs/EPSG/0/4326", "EPSG:4326"),
         ("urn:ogc:def:crs:OGC:1.3:CRS84", "OGC:CRS84"),
         ("https://www.opengis.net/def/crs/OGC/1.3/CRS84", "OGC:CRS84"),
         ("gcj02", "GCJ-02"),

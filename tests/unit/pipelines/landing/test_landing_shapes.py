@@ -242,7 +242,7 @@ def test_a_shape_that_names_another_system_is_refused(sqlite_settings: Settings,
         ("EPSG:4326", True),
         ("the grid of the city", True),
         ("urn:ogc:def:crs:EPSG::4549", False),
-        ("http://www.opengis.net/def/crs/EPSG/0/3857", False),
+        ("https://www.opengis.net/def/crs/EPSG/0/3857", False),
     ],
 )
 def test_a_geojson_file_that_tells_another_system_is_refused_whole(
