@@ -64,7 +64,7 @@ def sources_yaml(contracts: Iterable[Contract]) -> str:
                 "name": "raw",
                 "database": "lake",
                 "schema": "raw",
-                "description": "已入湖的来源数据 / Landed source rows, typed by their contracts; append-only",
+                "description": "已入湖的来源数据 / Landed source rows, typed by their contracts; withdrawn ones leave",
                 "tables": tables,
             }
         ],

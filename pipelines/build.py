@@ -19,7 +19,7 @@ import duckdb
 from catalog.contract import load_contracts
 from pipelines.landing.tables import RAW_COLUMNS, column_types, ensure_tables
 from quality.held_back import holding
-from quality.results import latest_of
+from quality.results import latest_of, position
 from warehouse.errors import GridLakeError
 from warehouse.lake import attachment, open_lake, transact
 from warehouse.layout import tables
@@ -36,9 +36,10 @@ class BuildError(GridLakeError):
 
 @dataclass(frozen=True)
 class BuildState:
-    """Up to which landing, and from which text of the models (its hash and the city's time zone), the lake is built.
+    """Up to which landing or withdrawal, and from which text of the models, the lake is built.
 
-    The text also names the data sets that are held back: what depends on them was left as it is.
+    The text is its hash and the city's time zone. It also names the data sets that are held back: what depends on them
+    was left as it is.
     """
 
     load_seq: int
@@ -160,9 +161,8 @@ def prepare(settings: Settings) -> None:
 
 def current_state(connection: duckdb.DuckDBPyConnection, settings: Settings) -> BuildState:
     """What a build started now would be built from."""
-    ((sequence,),) = connection.execute("SELECT coalesce(max(load_seq), 0) FROM lake.ops.load").fetchall()
     held = held_back(connection)
-    return BuildState(int(sequence), _models_as_told(settings) + (f" without {', '.join(held)}" if held else ""))
+    return BuildState(position(connection), _models_as_told(settings) + (f" without {', '.join(held)}" if held else ""))
 
 
 def held_back(connection: duckdb.DuckDBPyConnection) -> list[str]:

@@ -9,13 +9,15 @@ from typing import Annotated
 
 import pyarrow as pa
 import typer
-from rich.table import Column, Table
+from rich.table import Column
 
 from pipelines.cli_accounts import app as accounts_app
 from pipelines.cli_dashboards import app as dashboards_app
 from pipelines.cli_refusals import app as refusals_app
+from pipelines.cli_run import show_landed, show_run
 from pipelines.cli_safety import add_to as add_safety
 from pipelines.cli_status import add_to as add_status
+from pipelines.cli_withdraw import add_to as add_withdraw
 from pipelines.console import city_settings, err, out, show_progress, told
 from pipelines.rows import Format, as_csv, as_json, as_table
 from warehouse.settings import Settings, load_settings
@@ -27,6 +29,7 @@ app.add_typer(accounts_app, name="accounts")
 app.add_typer(dashboards_app, name="dashboards")
 add_safety(app)
 add_status(app)
+add_withdraw(app)
 app.add_typer(refusals_app, name="refusals")
 
 
@@ -103,32 +106,8 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
         raise SourceError("there is no such source", where="--source", value=unknown[0], fix=f"use one of {known}")
     show_progress()
     report = run_city(settings, systems=systems, since=since, full_refresh=full_refresh, build=build)
-    if report.landed:
-        table = Table("data set", *(_right(c) for c in ("deliveries", "read", "accepted", "quarantined", "in raw")))
-        for result in report.landed:
-            c = result.counts
-            numbers = (c.delivery_count, c.read_count, c.accepted_count, c.quarantined_count)
-            table.add_row(result.dataset, *(f"{n:,}" for n in (*numbers, report.in_raw[result.dataset])))
-        out.print(table)
-    else:
-        out.print("nothing new has come")
-    for reason in report.held_back_by:
-        err.print(f"held back: what depends on {reason}", style="red", markup=False, soft_wrap=True)
-    if report.is_built:
-        rest = " but for what is held back" if report.held_back_by else ""
-        out.print(f"core and indicator were built and checked{rest}")
-    else:
-        out.print("nothing had to be built" if build else "core and indicator were left as they are")
-    for check in report.errors:
-        err.print(f"check failed: {check}", style="red", markup=False, soft_wrap=True)
-    out.print(f"checks: {len(report.errors)} with errors, {len(report.warnings)} with warnings (`gridlake status`)")
-    for refusal in report.refused:
-        err.print(f"delivery refused: {refusal}", style="red", markup=False, soft_wrap=True)
-    for failure in report.unread:
-        err.print(f"source not read: {failure}", style="red", markup=False, soft_wrap=True)
-    out.print(f"{report.seconds:.1f} s")
-    if report.refused or report.unread or report.held_back_by:
-        raise typer.Exit(1)
+    show_landed(report)
+    show_run(report, build=build)
 
 
 @app.command()

@@ -111,6 +111,7 @@ def status_document(report: Status, settings: Settings) -> dict[str, object]:
             }
             for refusal in report.refusals
         ],
+        "withdrawals": list(report.withdrawn),
         "strays": list(report.strays),
         "troubles": list(report.troubles),
     }
@@ -174,6 +175,10 @@ def _show(report: Status, damaged: Sequence[str], errors: int, settings: Setting
     for result in report.failing:
         line = f"{result.severity}: {result.layer}.{result.dataset} {result.rule}: {result.message}"
         out.print(line, style="red" if result.severity == "error" else "yellow", markup=False, soft_wrap=True)
+    if report.withdrawn:
+        more = ", …" if len(report.withdrawn) > 1 else ""
+        line = f"{len(report.withdrawn)} withdrawals are in force: {report.withdrawn[0]}{more}"
+        out.print(f"{line} (`gridlake withdrawals list`)", markup=False, soft_wrap=True)
     if report.strays:
         shown = ", ".join(report.strays[:5]) + (", …" if len(report.strays) > 5 else "")
         line = f"warning: {len(report.strays)} files in the sources' folders are taken by no source: {shown}"

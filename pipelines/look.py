@@ -15,9 +15,10 @@ import duckdb
 from catalog.contract import Contract
 from pipelines.landing.land import LandingResult, land
 from pipelines.source import PullError, SourceError, SourceSystem
-from quality.contract_checks import contract_checks
+from quality.contract_checks import contract_checks, covered
 from quality.refusals import open_refusals
-from quality.results import changed_since, latest_of
+from quality.results import changed_since, latest_of, left_over
+from quality.withdrawals import last_changes
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
 
@@ -106,6 +107,9 @@ def _judged_otherwise(lake: duckdb.DuckDBPyConnection, settings: Settings, contr
         if result.kind == "gx" and result.layer == "raw":
             seen[result.dataset] = max(seen.get(result.dataset, 0), result.data_position)
     landed = dict(lake.execute("SELECT dataset, max(load_seq) FROM lake.ops.load GROUP BY dataset").fetchall())
-    unseen = {c.name for c in contracts if landed.get(c.name, 0) > seen.get(c.name, 0)}
-    found = changed_since(contract_checks(settings, contracts, connection=lake), last)
-    return unseen | {result.dataset for result in found}
+    withdrawn = last_changes(lake)
+    unseen = {c.name for c in contracts if max(landed.get(c.name, 0), withdrawn.get(c.name, 0)) > seen.get(c.name, 0)}
+    found = contract_checks(settings, contracts, connection=lake)
+    judged = {contract.name for contract in contracts}
+    differing = [*changed_since(found, last), *left_over(found, last, covered(settings, contracts))]
+    return unseen | {result.dataset for result in differing if result.dataset in judged}

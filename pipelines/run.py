@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING
 
 from catalog.contract import load_contracts
 from pipelines.build import is_build_due
+from pipelines.landing.commit import Counts
 from pipelines.landing.land import LandingResult
 from pipelines.look import Landed, land_systems
 from pipelines.serving_tables import is_published, may_publish
 from pipelines.source import SourceSystem, load_sources
 from pipelines.strays import looked_for
+from quality.contract_checks import contract_checks, covered
 from quality.held_back import holding
-from quality.results import CheckResult, latest, position
+from quality.results import CheckResult, latest, position, record
 from warehouse.errors import GridLakeError
 from warehouse.lake import open_lake
 from warehouse.settings import Settings
@@ -89,6 +91,37 @@ def _run_alone(
     started = time.monotonic()
     chosen = [s for s in load_sources(settings.city) if not systems or s.system in systems]
     landed = land_systems(settings, chosen, load_contracts(settings.city), since)
+    return _finish(settings, chosen, landed, started, full_refresh=full_refresh, build=build)
+
+
+def follow_up(settings: Settings, source: str, dataset: str, *, build: bool = True) -> RunReport:
+    """Check a data set of which something was withdrawn or came back, then build and publish as a run does.
+
+    Raises:
+        RunFailed: a step failed; what other steps had finished stays.
+    """
+    with run_turn(settings):
+        started = time.monotonic()
+        known = [name for system in load_sources(settings.city) for name in system.dataset_names]
+        if dataset in known:
+            landed = Landed({dataset: LandingResult(source, dataset, Counts(), ())}, {}, frozenset({dataset}))
+        else:  # its source has no file any more, so Dagster does not know it
+            judged = [load_contracts(settings.city)[dataset]]
+            record(settings, contract_checks(settings, judged), covering=covered(settings, judged))
+            landed = Landed({}, {}, frozenset())
+        return _finish(settings, (), landed, started, full_refresh=False, build=build)
+
+
+def _finish(
+    settings: Settings,
+    chosen: Sequence[SourceSystem],
+    landed: Landed,
+    started: float,
+    *,
+    full_refresh: bool,
+    build: bool,
+) -> RunReport:
+    """Tell what landed of these systems, build and publish what is due."""
     found = _Found()
     if landed.to_tell:
         found.add(_tell_landing(settings, landed))

@@ -15,6 +15,7 @@ from pipelines.strays import strays
 from quality.held_back import holding
 from quality.refusals import KeptRefusal, open_refusals
 from quality.results import CheckResult, latest
+from quality.withdrawals import IN_FORCE, withdrawals
 from warehouse.lake import open_lake
 from warehouse.layout import tables
 from warehouse.publish import current
@@ -49,6 +50,7 @@ class Status:
         is_build_due: whether something has landed, or models changed, since the last build.
         failing: the newest results of the checks that fail.
         refusals: deliveries and sources that could not be read and are not mended yet.
+        withdrawn: the withdrawals in force, newest first, each a line.
         strays: files in its sources' folders that no source takes.
         troubles: what an operator has to look at, each a sentence.
     """
@@ -58,6 +60,7 @@ class Status:
     is_build_due: bool
     failing: tuple[CheckResult, ...]
     refusals: tuple[KeptRefusal, ...]
+    withdrawn: tuple[str, ...]
     strays: tuple[str, ...]
     troubles: tuple[str, ...]
 
@@ -84,6 +87,7 @@ def status(settings: Settings) -> Status:
                 built.append((f"{schema}.{name}", int(count)))
         is_due = built_state(lake) != current_state(lake, settings)
         refusals = tuple(open_refusals(lake))
+        withdrawn = tuple(f"{one.number}: {one.what}: {one.reason}" for one in withdrawals(lake, IN_FORCE)[::-1])
     datasets = []
     for contract in load_contracts(settings.city).values():
         deliveries, read, accepted, quarantined, loaded_at = loads.get(contract.name, (0, 0, 0, 0, None))
@@ -93,7 +97,7 @@ def status(settings: Settings) -> Status:
     failing = tuple(result for result in latest(settings) if not result.is_passed)
     untaken = tuple(strays(settings, load_sources(settings.city)))
     troubles = tuple(_troubles(settings, failing))
-    return Status(tuple(datasets), tuple(built), is_due, failing, refusals, untaken, troubles)
+    return Status(tuple(datasets), tuple(built), is_due, failing, refusals, withdrawn, untaken, troubles)
 
 
 def _troubles(settings: Settings, failing: Sequence[CheckResult]) -> Iterator[str]:

@@ -47,7 +47,8 @@ def _balanced_until(connection: duckdb.DuckDBPyConnection, dataset: str) -> int:
 
 def _totals_agree(connection: duckdb.DuckDBPyConnection, dataset: str) -> bool:
     ((held, refused),) = connection.execute(
-        "SELECT coalesce(sum(accepted_count + coalesce(deleted_count, 0)), -1), coalesce(sum(quarantined_count), -1)"
+        "SELECT coalesce(sum(accepted_count - coalesce(withdrawn_count, 0) + coalesce(deleted_count, 0)), -1),"
+        " coalesce(sum(quarantined_count), -1)"
         f" FROM lake.ops.load WHERE dataset = {literal(dataset)}"
     ).fetchall()
     found = (row_count(connection, "raw", dataset), row_count(connection, "quarantine", dataset))
@@ -65,7 +66,7 @@ def _differing(connection: duckdb.DuckDBPyConnection, name: str, seen: int) -> t
         FROM (SELECT delivery_id, load_seq > {seen:d} AND (
                         read_count IS DISTINCT FROM accepted_count + quarantined_count
                      OR fetched_count IS DISTINCT FROM read_count + repeated_count
-                     OR accepted_count IS DISTINCT FROM coalesce(r.n, 0)
+                     OR accepted_count - coalesce(withdrawn_count, 0) IS DISTINCT FROM coalesce(r.n, 0)
                      OR quarantined_count IS DISTINCT FROM coalesce(q.n, 0)
                      OR coalesce(deleted_count, r.gone, 0) IS DISTINCT FROM coalesce(r.gone, 0)) AS is_wrong
               FROM lake.ops.load l

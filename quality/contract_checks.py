@@ -7,7 +7,7 @@ Does not belong here: tests of the tables themselves (`suites`, dbt).
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -97,6 +97,19 @@ def contract_checks(
             results.append(balance(connection, contract, position))
             results += collapse(connection, contract, position)
     return results
+
+
+def covered(settings: Settings, contracts: Iterable[Contract]) -> Callable[[CheckResult], bool]:
+    """Of which checks `contract_checks` of these contracts gives all; a data set without a contract has none."""
+    judged = {contract.name for contract in contracts}
+    known = set(load_contracts(settings.city))
+
+    def covers(result: CheckResult) -> bool:
+        if result.layer != "raw":
+            return False
+        return result.dataset not in known or (result.dataset in judged and result.kind in ("contract", "delivery"))
+
+    return covers
 
 
 def _reaches(connection: duckdb.DuckDBPyConnection) -> dict[str, _Reach]:

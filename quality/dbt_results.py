@@ -56,6 +56,15 @@ def dbt_results(settings: Settings, target: Path, *, personal: Iterable[str] | N
         return [reader.result(run) for run in tests]
 
 
+def tests_of(target: Path) -> frozenset[str]:
+    """The ids of all checks that dbt's models have, whether they ran or not.
+
+    Raises:
+        DbtResultsError: the manifest is missing or no JSON.
+    """
+    return frozenset(f"dbt.{name}" for name in _read(target / "manifest.json")["nodes"] if name.startswith("test."))
+
+
 def _read(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))

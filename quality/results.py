@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from quality.texts import CheckText
+from quality.withdrawals import last_change
 from warehouse.identifiers import literal
 from warehouse.lake import lake_exists, open_lake, transact
 from warehouse.layout import tables
@@ -97,6 +98,7 @@ def record(
     settings: Settings,
     results: Sequence[CheckResult],
     *,
+    covering: Callable[[CheckResult], bool] = lambda _: False,
     connection: duckdb.DuckDBPyConnection | None = None,
     checked_at: datetime | None = None,
 ) -> int:
@@ -105,24 +107,27 @@ def record(
     Args:
         settings: of the lake.
         results: in the order in which they came about; several of one check are compared one after another.
+        covering: whether `results` are all that there are of such checks: a recorded one that is not among them is of
+            a check that no longer exists, and is closed.
         connection: an open lake session; without it one is opened.
         checked_at: the time of the check for people, UTC without zone; now if absent. It decides nothing.
 
     Raises:
         WriteConflict: other writers came first again and again; nothing was written.
     """
-    if not results:
-        return 0
     if connection is None:
         with open_lake(settings, spatial=False) as opened:
-            return record(settings, results, connection=opened, checked_at=checked_at)
+            return record(settings, results, covering=covering, connection=opened, checked_at=checked_at)
     moment = checked_at or datetime.now(UTC).replace(tzinfo=None)
-    if not _changed(results, _last(connection)):
+    last = _last(connection)
+    if not _changed(results, last) and not left_over(results, last.values(), covering):
         return 0  # an idle run leaves no snapshot behind
 
     def work(session: duckdb.DuckDBPyConnection) -> int:
         # Asked again under the writer's turn: another run may have recorded the same meanwhile.
-        changed = _changed(results, _last(session))
+        last = _last(session)
+        changed = _changed(results, last)
+        _close(session, left_over(results, last.values(), covering), moment)
         if changed:
             session.register("new_results", _table(changed, moment))
             session.execute(
@@ -155,12 +160,20 @@ def changed_since(results: Sequence[CheckResult], last: Iterable[CheckResult]) -
     return _changed(results, {result.check_id: result for result in last})
 
 
+def left_over(
+    results: Iterable[CheckResult], last: Iterable[CheckResult], covering: Callable[[CheckResult], bool]
+) -> list[CheckResult]:
+    """Those of the last results whose checks no longer exist: covered by these results and not among them."""
+    made = {result.check_id for result in results}
+    return [result for result in last if covering(result) and result.check_id not in made]
+
+
 def position(connection: duckdb.DuckDBPyConnection, dataset: str | None = None) -> int:
-    """The number of the newest landing transaction (of one data set); 0 when nothing has landed."""
+    """The number of the newest landing transaction or withdrawal (of one data set); 0 when nothing has landed."""
     # Quoted, not bound: the first bound value in a process makes DuckDB import pandas, a second of CPU.
     condition = "" if dataset is None else f"WHERE dataset = {literal(dataset)}"
     ((number,),) = connection.execute(f"SELECT coalesce(max(load_seq), 0) FROM lake.ops.load {condition}").fetchall()
-    return int(number)
+    return max(int(number), last_change(connection, dataset))
 
 
 def key_texts(rows: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
@@ -186,12 +199,26 @@ def _changed(results: Sequence[CheckResult], last: dict[str, CheckResult]) -> li
     return changed
 
 
+def _close(session: duckdb.DuckDBPyConnection, results: Sequence[CheckResult], moment: datetime) -> None:
+    if not results:
+        return
+    listing = ", ".join(literal(result.check_id) for result in results)
+    session.execute(
+        f"INSERT INTO lake.ops.quality_result ({_COLUMNS}, checked_at, result_seq, is_closed)"
+        f" SELECT {_COLUMNS}, TIMESTAMP {literal(moment.isoformat(sep=' '))}, row_number() OVER (ORDER BY check_id)"
+        " + (SELECT coalesce(max(result_seq), 0) FROM lake.ops.quality_result), true"
+        f" FROM (SELECT * FROM lake.ops.quality_result WHERE check_id IN ({listing})"
+        " QUALIFY row_number() OVER (PARTITION BY check_id ORDER BY result_seq DESC NULLS LAST) = 1)"
+    )
+
+
 def _last(connection: duckdb.DuckDBPyConnection) -> dict[str, CheckResult]:
     if ("ops", "quality_result") not in tables(connection):
         return {}
     rows = connection.execute(
         f"SELECT {_COLUMNS} FROM lake.ops.quality_result"
         " QUALIFY row_number() OVER (PARTITION BY check_id ORDER BY result_seq DESC NULLS LAST) = 1"
+        " AND NOT coalesce(is_closed, false)"
     ).fetchall()
     return {row[0]: _result(row) for row in rows}
 

@@ -24,6 +24,8 @@ MERGED_CELLS = "merged_cells"
 OTHER_SHEETS = "other_sheets"
 # Shapes that were invalid and have been made valid.
 MENDED_SHAPES = "mended_shapes"
+# Rows that were withdrawn and came again unchanged, left out.
+WITHDRAWN = "withdrawn"
 
 _TEXTS = {
     BLANK_LINES: "told_blank_lines",
@@ -34,6 +36,7 @@ _TEXTS = {
     MERGED_CELLS: "told_merged_cells",
     OTHER_SHEETS: "told_other_sheets",
     MENDED_SHAPES: "told_mended_shapes",
+    WITHDRAWN: "told_withdrawn",
 }
 
 

@@ -1,6 +1,6 @@
 """The schemas of a lake, the `ops` tables that every lake has, and how an earlier release's lake is brought up to them.
 
-The tables of the other schemas come from the contracts (`raw`, `quarantine`) and from dbt.
+The tables of the other schemas come from the contracts (`raw`, `quarantine`, `withdrawn`) and from dbt.
 
 To change the layout, change `_OPS_TABLES`: a table or column that a lake lacks is added when it is next opened for
 writing, empty for the rows that are there. Put new columns at the end, and name the columns in every INSERT, because in
@@ -16,21 +16,32 @@ import duckdb
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, quoted
 
-SCHEMAS = ("raw", "quarantine", "staging", "core", "indicator", "mart", "share", "ops")
+SCHEMAS = ("raw", "quarantine", "withdrawn", "staging", "core", "indicator", "mart", "share", "ops")
 LAYOUT_VERSION = 2
 
-_OPS_TABLES = {
-    "lake": """
-        city VARCHAR, layout_version INTEGER, created_at TIMESTAMP""",
-    # One row is one landed delivery: a file by its content, or one pull from a service or database.
-    "load": """
+_LOAD_COLUMNS = """
         delivery_id VARCHAR, city VARCHAR, source VARCHAR, dataset VARCHAR, contract_version VARCHAR,
         uri VARCHAR, content_hash VARCHAR, size_bytes BIGINT, modified_ns BIGINT,
         fetched_count BIGINT, repeated_count BIGINT, read_count BIGINT, accepted_count BIGINT,
         quarantined_count BIGINT, deleted_count BIGINT, fix_counts VARCHAR, warning_counts VARCHAR,
         unknown_columns VARCHAR[], missing_columns VARCHAR[], cursor_from VARCHAR, cursor_to VARCHAR,
         load_seq BIGINT, started_at TIMESTAMP, loaded_at TIMESTAMP,
-        snapshot_group VARCHAR, snapshot_order VARCHAR, is_superseded BOOLEAN""",
+        snapshot_group VARCHAR, snapshot_order VARCHAR, is_superseded BOOLEAN, withdrawn_count BIGINT"""
+_OPS_TABLES = {
+    "lake": """
+        city VARCHAR, layout_version INTEGER, created_at TIMESTAMP""",
+    # One row is one landed delivery: a file by its content, or one pull from a service or database. Of its accepted
+    # rows `withdrawn_count` were taken back since.
+    "load": _LOAD_COLUMNS,
+    # One row is one delivery that was taken back whole, as it stood in `load`.
+    "withdrawn_load": f"{_LOAD_COLUMNS}, withdrawal_seq BIGINT",
+    # One row is one withdrawal: of a delivery, or of some of its rows (`source_rows`). Its number and that of its
+    # undoing are of the sequence that landings have theirs from; the rows stand in `withdrawn.<data set>` meanwhile.
+    "withdrawal": """
+        withdrawal_seq BIGINT, source VARCHAR, dataset VARCHAR, delivery_id VARCHAR, uri VARCHAR, is_pull BOOLEAN,
+        source_rows BIGINT[], reason VARCHAR, withdrawn_by VARCHAR, withdrawn_at TIMESTAMP, row_count BIGINT,
+        refused_count BIGINT, deletion_count BIGINT, undone_seq BIGINT, undo_reason VARCHAR, undone_by VARCHAR,
+        undone_at TIMESTAMP""",
     # The one row holds the number of the last landing transaction. Its own table, because it changes all the time.
     "sequence": """
         load_seq BIGINT""",
@@ -41,11 +52,12 @@ _OPS_TABLES = {
     "build": """
         load_seq BIGINT, models_hash VARCHAR, built_at TIMESTAMP""",
     # One row is one result of one check; written when the result or the data it looked at changed. The newest is
-    # the one with the greatest result_seq: a clock may be wrong for days.
+    # the one with the greatest result_seq: a clock may be wrong for days. `is_closed`: there is no such check any more.
     "quality_result": """
         check_id VARCHAR, kind VARCHAR, layer VARCHAR, dataset VARCHAR, rule VARCHAR, severity VARCHAR,
         is_passed BOOLEAN, checked_count BIGINT, failed_count BIGINT, failed_keys VARCHAR,
-        text_code VARCHAR, text_values VARCHAR[], data_position BIGINT, checked_at TIMESTAMP, result_seq BIGINT""",
+        text_code VARCHAR, text_values VARCHAR[], data_position BIGINT, checked_at TIMESTAMP, result_seq BIGINT,
+        is_closed BOOLEAN""",
     # One row is one delivery that was refused whole: open until its place gives one that lands, or it is accepted.
     "refusal": """
         refusal_id VARCHAR, source VARCHAR, dataset VARCHAR, uri VARCHAR, content_hash VARCHAR, problem VARCHAR,

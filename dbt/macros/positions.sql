@@ -90,21 +90,52 @@ create table if not exists {{ build_table('case_touched_day') }} (day date, batc
     {%- for key in found if found[key] in sequences -%}
         {%- do sources.append("select '" ~ key ~ "' as name, " ~ sequences[found[key]] ~ " as load_seq from " ~ key) -%}
     {%- endfor -%}
+    {#- before the names of sources give way to their numbers -#}
+    {%- set withdrawn = withdrawn_seq(found) -%}
     {%- if sources -%}
         {%- for row in run_query(sources | join(' union all ')).rows -%}
             {%- do found.update({row[0]: row[1] | string}) -%}
         {%- endfor -%}
     {%- endif -%}
-    {%- set parts = [code] -%}
+    {%- set parts = [code ~ withdrawn] -%}
     {%- for key in found | sort -%}
         {%- do parts.append(key ~ '=' ~ found[key]) -%}
     {%- endfor -%}
     {{- return(local_md5(parts | join(';'))) -}}
 {% endmacro %}
 
-{# The code of the current incremental model, with all that could change its compiled SQL. #}
+{#
+    The code of the current incremental model, with all that could change its compiled SQL. One that reads what landed also looks at
+    everything again after a withdrawal: rows that are gone leave no number behind.
+#}
 {% macro own_code() %}
-    {{- return(model.checksum.checksum ~ env_var('GRIDLAKE_DBT_TOLD', '')) -}}
+    {%- set code = model.checksum.checksum ~ env_var('GRIDLAKE_DBT_TOLD', '') -%}
+    {%- if config.get('upstream') -%}
+        {{- return(code) -}}
+    {%- endif -%}
+    {%- set found = {} -%}
+    {%- do collect_inputs(model, found, true) -%}
+    {{- return(code ~ withdrawn_seq(found)) -}}
+{% endmacro %}
+
+{#
+    The number of the last withdrawal, or undoing of one, of the data sets among these inputs (relations of sources, see
+    collect_inputs); empty where there is none, so that it then has no say.
+#}
+{% macro withdrawn_seq(found) %}
+    {%- set datasets = [] -%}
+    {%- for source in graph.sources.values() if source.source_name == 'raw' and source.relation_name in found -%}
+        {%- do datasets.append("'" ~ source.name ~ "'") -%}
+    {%- endfor -%}
+    {%- if not datasets -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- set record = api.Relation.create(database=target.database, schema='ops', identifier='withdrawal') -%}
+    {%- set number = run_query(
+        'select max(greatest(withdrawal_seq, coalesce(undone_seq, 0))) from ' ~ record ~ ' where dataset in ('
+        ~ datasets | join(', ') ~ ')'
+    ).rows[0][0] -%}
+    {{- return(' withdrawn ' ~ number if number else '') -}}
 {% endmacro %}
 
 {% macro collect_inputs(node, found, with_rows) %}

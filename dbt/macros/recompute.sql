@@ -154,16 +154,21 @@ where ({{ key }}) in (select {{ 'row(' ~ key ~ ')' if ',' in key else key }} fro
 {% endmacro %}
 
 {#
-    Days whose cube rows changed since the current model ran. When the horizon moved, also the old and the new one: the days in
-    between have a stock now, and the old one's month has more days.
+    Days whose cube rows changed since the current model ran. When the horizon moved, also the old and the new one and the days in
+    between: they have a stock now (or none any more), what is counted on them is told now, and the old one's month has more days.
 #}
 {% macro touched_cube_days() -%}
     select cast(touched as date) as day from {{ build_table('touched_key') }}
     where model = 'int_case_day' and batch > {{ processed_seq() }}
-    {%- for end in horizon_moved('indicator_value') or [] %}
+    {%- set ends = horizon_moved('indicator_value') %}
+    {%- for end in ends or [] %}
     union
     select {{ local_day(end) }} as day
     {%- endfor %}
+    {%- if ends %}
+    union
+    select day from {{ ref('int_case_day') }} where day > {{ local_day(ends[0]) }} and day <= {{ local_day(ends[1]) }}
+    {%- endif %}
 {%- endmacro %}
 
 {# Flow indicators change in the touched days and their months; a stock changes from the first touched day on. #}

@@ -10,7 +10,7 @@ import dagster as dg
 
 from catalog.contract import load_contracts
 from pipelines.resources import LakeResource
-from quality.contract_checks import contract_checks
+from quality.contract_checks import contract_checks, covered
 from quality.held_back import HOLDING_RULES
 from quality.results import CheckResult, latest, position, record
 from quality.suite_report import write_report
@@ -48,7 +48,7 @@ def _contract_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
         names = {key.asset_key.path[-1] for key in wanted}
         contracts = [c for c in load_contracts(lake.settings.city).values() if c.name in names]
         results = contract_checks(lake.settings, contracts)
-        record(lake.settings, results)
+        record(lake.settings, results, covering=covered(lake.settings, contracts))
         for key in sorted(wanted):
             is_blocking = key.name == BUILDABLE
             own = [
@@ -71,7 +71,7 @@ def _suite_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
         known = _still_true(lake.settings, suites)
         changed = [s for s in suites if s.name not in {f"{r.layer}.{r.dataset}" for r in known}]
         results = [*known, *run_suites(lake.settings, changed)] if changed else known
-        record(lake.settings, results)
+        record(lake.settings, results, covering=lambda r: r.kind == "gx" and (r.layer, r.dataset) in names)
         if changed:
             context.log.info(f"report: {write_report(lake.settings, results)}")
         for key in wanted:

@@ -28,6 +28,7 @@ from pipelines.connectors.seen import SeenFiles, Stamp
 from pipelines.connectors.tabular_reader import ParquetReader
 from pipelines.connectors.workbook_reader import WorkbookReader
 from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery
+from pipelines.landing.withheld import refusal_of, withdrawn_contents
 from pipelines.source import DatasetSource, PullError
 from warehouse.identifiers import literal
 from warehouse.settings import Settings
@@ -124,14 +125,16 @@ def new_files(
 ) -> list[SourceFile]:
     """The files whose content is not what the lake last took from their path.
 
-    Content that a path held before and holds again is news: what lay between has to give way. Files of which
-    nothing has changed since they were last read are not read again.
+    Content that a path held before and holds again is news: what lay between has to give way. Content that was
+    withdrawn while its file lies there is none. Files of which nothing has changed since they were last read are not
+    read again.
     """
     last = {
         uri: (digest, delivery_id)
         for uri, digest, delivery_id in connection.execute(
-            "SELECT uri, content_hash, delivery_id FROM lake.ops.load"
-            f" WHERE dataset = {literal(entry.dataset)}"
+            "SELECT uri, content_hash, delivery_id FROM (SELECT dataset, uri, content_hash, delivery_id, load_seq"
+            " FROM lake.ops.load UNION ALL SELECT dataset, uri, content_hash, delivery_id, load_seq"
+            f" FROM lake.ops.withdrawn_load) WHERE dataset = {literal(entry.dataset)}"
             " QUALIFY row_number() OVER (PARTITION BY uri ORDER BY load_seq DESC, delivery_id) = 1"
         ).fetchall()
     }
@@ -203,7 +206,13 @@ def batches(
     """
     reader = READERS[entry.format]
     found = new_files(connection, settings, source, entry, root)
-    whole, broken = look_at(reader, entry, found)
+    withdrawn = withdrawn_contents(connection, entry.dataset)
+    whole, broken = look_at(reader, entry, [file for file in found if file.delivery.content_hash not in withdrawn])
+    broken += [
+        (file, refusal_of(withdrawn[file.delivery.content_hash]))
+        for file in found
+        if file.delivery.content_hash in withdrawn
+    ]
     whole, cut = without_cut_files(connection, entry, whole, key_columns)
     if by_snapshot:
         problems = {file.delivery.uri: problem for file, problem in [*broken, *cut]}

@@ -15,6 +15,7 @@ from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.stage import ORIGINAL, REPEATED, STAGED, Staged
 from pipelines.landing.tables import column_types
 from pipelines.source_parts import Cursor
+from quality.withdrawals import last_change
 from warehouse.identifiers import literal, quoted
 
 # A share of few rows says nothing.
@@ -25,16 +26,16 @@ GONE = "staged_gone"
 
 
 def position_of(connection: duckdb.DuckDBPyConnection, source: str, dataset: str) -> int:
-    """Number of the last landing of a data set from a source; 0 where there is none."""
+    """Number of the last landing of a data set from a source, or of what was withdrawn of it; 0 where there is none."""
     ((position,),) = connection.execute(
         "SELECT coalesce(max(load_seq), 0) FROM lake.ops.load"
         f" WHERE source = {literal(source)} AND dataset = {literal(dataset)}"
     ).fetchall()
-    return int(position)
+    return max(int(position), last_change(connection, dataset))
 
 
 def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor: Cursor | None) -> None:
-    """Fill the temporary table of staged row ids which the lake already holds, or which stand twice in the pull.
+    """Add the staged row ids which the lake already holds, or which stand twice in the pull, to the repeated ones.
 
     The lake holds a row if it is among the newest rows of its key. A source may (wrongly) give several rows
     for one key; if one of them is new, all of them land again, so that the newest rows are always the whole
@@ -43,16 +44,17 @@ def mark_repeated(connection: duckdb.DuckDBPyConnection, staged: Staged, cursor:
     contract = staged.contract
     keys = ", ".join(quoted(k) for k in contract.key)
     connection.execute(
-        f"CREATE OR REPLACE TEMP TABLE {REPEATED} AS SELECT rowid AS row FROM (SELECT rowid, row_number() OVER"
-        f" (PARTITION BY {keys}, {_fingerprint(staged)}, _refused ORDER BY rowid) AS n FROM {STAGED}) WHERE n > 1"
+        f"INSERT INTO {REPEATED} SELECT rowid FROM (SELECT rowid, row_number() OVER"
+        f" (PARTITION BY {keys}, {fingerprint(staged)}, _refused ORDER BY rowid) AS n FROM {STAGED})"
+        f" WHERE n > 1 AND rowid NOT IN (SELECT row FROM {REPEATED})"
     )
     if not set(column_types(connection, "raw", contract.name)) >= {f.name for f in contract.fields}:
         return  # nothing landed yet, or the contract has gained a field since
     is_same = same_key(contract)
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE staged_known AS SELECT s.rowid AS row FROM {STAGED} s SEMI JOIN"
-        f" (SELECT *, {_fingerprint(staged, held=True)} AS _same FROM ({_newest(connection, contract, cursor)})) h"
-        f" ON {is_same} AND h._same = {_fingerprint(staged, 's.')} WHERE s._refused IS NULL"
+        f" (SELECT *, {fingerprint(staged, held=True)} AS _same FROM ({_newest(connection, contract, cursor)})) h"
+        f" ON {is_same} AND h._same = {fingerprint(staged, 's.')} WHERE s._refused IS NULL"
     )
     new = (
         f"SELECT {keys} FROM {STAGED} WHERE _refused IS NULL AND rowid NOT IN (SELECT row FROM staged_known)"
@@ -116,12 +118,17 @@ def refuse_large_loss(gone: int, held: int, allowed: float) -> None:
 
 
 def cursor_end(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: Cursor | None, source: str, latest: datetime
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    cursor: Cursor | None,
+    source: str,
+    latest: datetime,
+    left_out: str,
 ) -> str | None:
     """The watermark after this pull, or None where it does not move.
 
     Only rows that land count: a refused row with an absurd time would otherwise carry the watermark past all
-    rows to come. It never moves back.
+    rows to come, and so would one that was withdrawn (`left_out`, a table of row ids). It never moves back.
     """
     if cursor is None:
         return None
@@ -134,7 +141,8 @@ def cursor_end(
         f"SELECT CAST(greatest(max({quoted(cursor.field)}),"
         f" (SELECT max(TRY_CAST(cursor_value AS {kind})) FROM lake.ops.watermark"
         f" WHERE source = {literal(source)} AND dataset = {literal(contract.name)}))"
-        f" AS VARCHAR) FROM {STAGED} WHERE _refused IS NULL{ahead}"
+        f" AS VARCHAR) FROM {STAGED}"
+        f" WHERE _refused IS NULL AND rowid NOT IN (SELECT row FROM {left_out}){ahead}"
     ).fetchall()
     return None if end is None else str(end)
 
@@ -163,7 +171,7 @@ def _newest(connection: duckdb.DuckDBPyConnection, contract: Contract, cursor: C
     return f"SELECT * FROM ({rows}) WHERE NOT _is_deleted"
 
 
-def _fingerprint(staged: Staged, prefix: str = "", *, held: bool = False) -> str:
+def fingerprint(staged: Staged, prefix: str = "", *, held: bool = False) -> str:
     """A hash over what a row says; of rows which the lake holds, or of staged ones."""
     parts = [
         f"ST_AsHEXWKB({prefix}{quoted(f.name)})" if f.is_geometry else f"{prefix}{quoted(f.name)}"

@@ -14,8 +14,9 @@ from pipelines.landing.changes import GONE, cursor_end, mark_repeated, position_
 from pipelines.landing.snapshots import gone_keys, keys_held, leaves_gaps, mark_of, mark_superseded
 from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
+from pipelines.landing.withheld import WITHHELD, mark_withheld
 from pipelines.source import DatasetSource, SourceSystem
-from quality.told import label
+from quality.told import WITHDRAWN, label
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, optional_literal, quoted
 from warehouse.lake import next_load_seq, transact
@@ -73,20 +74,23 @@ def commit(
     _collect_unreadable(connection, staged)
     told = compare_with_source(connection, batch)
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {REPEATED} (row BIGINT)")
+    for number, count in mark_withheld(connection, staged).items():
+        told[number][WITHDRAWN] = count
     if batch.mode == "whole_table":
         _refuse_emptied(connection, batch.position, may_be_empty=entry.may_be_empty)
     if batch.mode != "append":
         mark_repeated(connection, staged, cursor)
     _summarise(connection, staged, entry, told)
-    watermark = cursor_end(connection, contract, cursor, system.system, staged.latest)
+    watermark = cursor_end(connection, contract, cursor, system.system, staged.latest, WITHHELD)
 
     def work(lake: duckdb.DuckDBPyConnection) -> Counts:
         if batch.mode != "append" and position_of(lake, system.system, contract.name) != batch.position:
             raise LakeError("another run landed this data set meanwhile", where=contract.name, fix="run it again")
-        # Another run may have landed some of the files while this one was reading them.
+        # Another run may have landed some of the files while this one was reading them, and a steward withdrawn them.
         lake.execute(
             f"CREATE OR REPLACE TEMP TABLE landing_now AS SELECT * FROM {DELIVERIES} WHERE delivery_id NOT IN"
-            f" (SELECT delivery_id FROM lake.ops.load WHERE dataset = {literal(contract.name)})"
+            f" (SELECT delivery_id FROM lake.ops.load WHERE dataset = {literal(contract.name)}"
+            f" UNION ALL SELECT delivery_id FROM lake.ops.withdrawn_load WHERE dataset = {literal(contract.name)})"
         )
         if not lake.execute("SELECT count(*) FROM landing_now").fetchall()[0][0]:
             return Counts()
@@ -175,7 +179,7 @@ def _summarise(
         " size_bytes BIGINT, modified_ns BIGINT, snapshot_group VARCHAR, snapshot_order VARCHAR, told VARCHAR)[]"
     )
     rows = f"SELECT unnest(CAST(CAST({literal(listing)} AS JSON) AS {kind}), recursive := true)"
-    if staged.batch.mode == "append":
+    if staged.batch.mode == "append" and not any(WITHDRAWN in counts for counts in told):
         is_repeated, joined = "false", ""
     else:
         is_repeated, joined = "p.row IS NOT NULL", f"LEFT JOIN {REPEATED} p ON p.row = s.rowid"

@@ -15,6 +15,7 @@ from pipelines.landing.batch import UnreadableDelivery
 from pipelines.landing.changes import SEEN, fill_gone, newest_rows, refuse_large_loss, same_key
 from pipelines.landing.clock import Clock
 from pipelines.landing.stage import STAGED, Staged, stage
+from pipelines.landing.withheld import keep_withheld_keys
 from pipelines.source import DatasetSource
 from warehouse.identifiers import quoted
 
@@ -70,7 +71,7 @@ def _remember(connection: duckdb.DuckDBPyConnection, staged: Staged, *, anew: bo
 def _gone(connection: duckdb.DuckDBPyConnection, staged: Staged) -> int:
     if staged.batch.mode != "whole_table" or not staged.batch.position:
         return 0
-    return fill_gone(connection, staged)
+    return fill_gone(connection, staged) - keep_withheld_keys(connection, staged.contract)
 
 
 def _is_shifting(connection: duckdb.DuckDBPyConnection, staged: Staged) -> bool:

@@ -1,4 +1,6 @@
-"""The lake's tables for one contract: `raw.<dataset>` and `quarantine.<dataset>`, created and widened.
+"""The lake's tables for one contract: `raw.<dataset>`, `quarantine.<dataset>` and `withdrawn.<dataset>`.
+
+They are created, and widened where a contract has gained fields.
 
 A contract may gain fields; a field may not silently change its type, because what landed before would then
 mean something else.
@@ -41,6 +43,17 @@ def ensure_tables(connection: duckdb.DuckDBPyConnection, contract: Contract) -> 
     raw = [(checked(f.name, where=str(contract.path)), f.physical_type.upper()) for f in contract.fields]
     _ensure(connection, "raw", name, [*raw, *RAW_COLUMNS], contract)
     _ensure(connection, "quarantine", name, list(QUARANTINE_COLUMNS), contract)
+
+
+def ensure_record(connection: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Create or widen the table that keeps what was withdrawn of a data set: rows of `raw` and of `quarantine`.
+
+    Of a row of `quarantine` the fields are empty, of one of `raw` the columns `original` and `broken_rules` are.
+    """
+    name = checked(contract.name, where=str(contract.path))
+    fields = [(checked(f.name, where=str(contract.path)), f.physical_type.upper()) for f in contract.fields]
+    columns = [*fields, *RAW_COLUMNS, *QUARANTINE_COLUMNS[:2], ("_withdrawal_seq", "BIGINT")]
+    _ensure(connection, "withdrawn", name, columns, contract)
 
 
 def _ensure(

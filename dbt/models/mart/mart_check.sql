@@ -62,4 +62,4 @@ left join {{ ref('check_text') }} as t on r.text_code = t.code
 {{ join_labels('check_state', 'r.state') }}
 {{ join_labels('check_rule', 'r.rule') }}
 {{ join_labels('check_rule', 'r.rule_kind', alias='rule_kind') }}
-where r.result_rank = 1
+where r.result_rank = 1 and not coalesce(r.is_closed, false)

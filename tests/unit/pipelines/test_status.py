@@ -110,7 +110,7 @@ def test_programs_get_it_as_json_with_the_keys_that_are_promised(place: Place, t
     told = duckdb.execute(f"SELECT * FROM read_json('{file}')")
     assert [column[0] for column in told.description] == [
         *("format", "city", "at", "is_well", "damage", "is_build_due", "data_sets", "tables", "failing_checks"),
-        *("refusals", "strays", "troubles"),
+        *("refusals", "withdrawals", "strays", "troubles"),
     ]
     row = dict(zip([column[0] for column in told.description], told.fetchall()[0], strict=True))
     assert (row["format"], row["city"], row["is_well"]) == (1, "demo", result.exit_code == 0)
@@ -144,7 +144,7 @@ def test_all_of_it_can_be_read_at_80_columns(sqlite_settings: Settings, city: st
     counts = (12_345, 12_345_678, 12_345_678, 1_234_567)
     landed_at = datetime(2026, 4, 1, 0, 30)
     sets = tuple(DatasetStatus(name, "园林绿化部件普查台账", "Greenery", *counts, landed_at) for name in names)
-    report = Status(sets, (("indicator.indicator_value", 123_456_789),), False, (), (), (), ())
+    report = Status(sets, (("indicator.indicator_value", 123_456_789),), False, (), (), (), (), ())
     text = StringIO()
     console = Console(file=text, width=80)
     for table in (*status_tables(report, sqlite_settings), sources_table(systems)):

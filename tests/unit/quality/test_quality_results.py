@@ -92,3 +92,22 @@ def test_only_twenty_keys_are_kept(sqlite_settings: Settings) -> None:
 def test_a_database_message_loses_the_values_it_repeats() -> None:
     message = "Conversion Error: Could not convert string '13812345678' to INT32 in \"phone\"\nLINE 1: 13812345678"
     assert without_values(message) == "Conversion Error: Could not convert string … to INT32 in …"
+
+
+def test_a_check_that_no_longer_exists_is_closed_and_opens_again_when_it_is_made(settings: Settings) -> None:
+    gone = replace(FAILED, check_id="gx.raw.hotline_case.range:old", rule="range:old")
+    other = replace(gone, check_id="gx.raw.other.range:old", dataset="other")
+    record(settings, [PASSED, gone, other])
+    assert latest(settings) == [gone, PASSED, other]
+
+    def of_this(result: CheckResult) -> bool:
+        return result.dataset == "hotline_case"
+
+    assert record(settings, [PASSED], covering=of_this) == 0
+    assert latest(settings) == [PASSED, other]
+    before = rows(settings)
+    assert record(settings, [PASSED], covering=of_this) == 0
+    assert record(settings, [], covering=lambda result: result.dataset == "nothing") == 0
+    assert rows(settings) == before
+    record(settings, [gone])
+    assert latest(settings) == [gone, PASSED, other]
