@@ -185,10 +185,9 @@ def contracts_generate() -> None:
     from pipelines import source_names
 
     with told():
-        written = generate()
-        if source_names.generate():
-            written.append(source_names.SEED)
-    for path in (*generated(), source_names.SEED):
+        written = [*generate(), *source_names.generate()]
+        paths = [*generated(), *source_names.seeds()]
+    for path in paths:
         out.print(f"{path.name} {'written' if path in written else 'was up to date'}")
 
 

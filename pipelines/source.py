@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from pipelines.source_parts import Cursor, Fix, Moment, Paging, Placing, Snapshot, Strict, Success
+from pipelines.source_records import Recorded, check_records
 from quality.conditions import MAX_COUNTED
 from quality.coordinates import Coordinates
 from quality.moments import Telling
@@ -156,6 +157,7 @@ class SourceSystem(Strict):
     kind: Literal["rest", "database", "files"]
     schedule: str | None = None
     as_of: datetime | None = None
+    records: tuple[Recorded, ...] = ()
     rest: RestConnection | None = None
     database: DatabaseConnection | None = None
     files: FilesConnection | None = None
@@ -176,6 +178,12 @@ class SourceSystem(Strict):
             # Each would take the other's rows for deleted, and they would share a watermark.
             raise ValueError("a data set may stand only once in a service or a database")
         return self
+
+    @field_validator("records")
+    @classmethod
+    def _records_fit_together(cls, value: tuple[Recorded, ...]) -> tuple[Recorded, ...]:
+        check_records(value)
+        return value
 
     @field_validator("schedule")
     @classmethod

@@ -1,7 +1,7 @@
-"""The seed `source_system`: what dbt is told of the source files, so that people read a system's name and not its code.
+"""The seeds `source_system` and `source_record`: what dbt is told of the source files, names and what is recorded.
 
-The source files are the truth; the seed is written by `gridlake contracts generate` and never edited, and a test
-tells when it is out of date.
+The source files are the truth; the seeds are written by `gridlake contracts generate` and never edited, and a test
+tells when they are out of date.
 """
 
 from __future__ import annotations
@@ -15,17 +15,23 @@ from catalog.generate import differing, write
 from pipelines.source import SOURCES, SourceSystem, load_sources
 from warehouse.settings import PROJECT_ROOT
 
-SEED = PROJECT_ROOT / "dbt" / "seeds" / "contracts" / "source_system.csv"
+FOLDER = PROJECT_ROOT / "dbt" / "seeds" / "contracts"
 
 
 def source_systems_csv(systems: Iterable[SourceSystem]) -> str:
     """The text of the seed: one row a source system of any city, by city and name."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("city", "code", "name_zh", "name_en"))
-    for system in sorted(systems, key=lambda of: (of.city, of.system)):
-        writer.writerow((system.city, system.system, system.title_zh, system.title_en))
-    return text.getvalue()
+    rows = [(system.city, system.system, system.title_zh, system.title_en) for system in _in_order(systems)]
+    return _csv(("city", "code", "name_zh", "name_en"), rows)
+
+
+def source_records_csv(systems: Iterable[SourceSystem]) -> str:
+    """The text of the seed: one row a thing that a source system of any city records, in the order of its file."""
+    rows = [
+        (system.city, system.system, entry.code, entry.since.isoformat() if entry.since else "")
+        for system in _in_order(systems)
+        for entry in system.records
+    ]
+    return _csv(("city", "source_system", "record", "since_date"), rows)
 
 
 def all_systems() -> list[SourceSystem]:
@@ -38,10 +44,33 @@ def all_systems() -> list[SourceSystem]:
     return [system for city in cities for system in load_sources(city)]
 
 
-def generate(seed: Path = SEED) -> bool:
-    """Write the seed where it is out of date; whether it was.
+def seeds(folder: Path = FOLDER) -> dict[Path, str]:
+    """The path and the text of each seed.
 
     Raises:
         SourceError: a source file is wrong.
     """
-    return bool(write(differing({seed: source_systems_csv(all_systems())})))
+    systems = all_systems()
+    return {
+        folder / "source_system.csv": source_systems_csv(systems),
+        folder / "source_record.csv": source_records_csv(systems),
+    }
+
+
+def generate(folder: Path = FOLDER) -> list[Path]:
+    """Write the seeds that are out of date; which they were.
+
+    Raises:
+        SourceError: a source file is wrong.
+    """
+    return write(differing(seeds(folder)))
+
+
+def _in_order(systems: Iterable[SourceSystem]) -> list[SourceSystem]:
+    return sorted(systems, key=lambda of: (of.city, of.system))
+
+
+def _csv(header: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()

@@ -51,7 +51,7 @@ select
     c.status_code,
     {{ label_pair('status_name', 'status', 'c.status_code') }},
     c.urgency_code,
-    {{ label_pair('urgency_name', 'urgency', 'c.urgency_code') }},
+    {{ label_pair('urgency_name', 'urgency', "coalesce(c.urgency_code, 'not_recorded')") }},
     coalesce(c.dept_id, 'unassigned') as dept_id,
     {{ label_pair('dept_name', 'department', "coalesce(c.dept_id, 'unassigned')") }},
     c.grid_id,
@@ -76,6 +76,9 @@ select
     c.source_system,
     c.source_class_code,
     c.class_mapping_method,
+    {%- for record in event_records() %}
+    c.is_{{ record }}_recorded,
+    {%- endfor %}
     {%- for column in carried %}
     c.{{ column }},
     {%- endfor %}
@@ -84,7 +87,7 @@ from {{ cases }} as c
 left join {{ ref('int_class_name') }} as class on c.class_id = class.class_id
 left join {{ ref('case_channel') }} as channel on c.channel_code = channel.code
 left join {{ ref('case_status') }} as status on c.status_code = status.code
-{{ join_labels('urgency', 'c.urgency_code') }}
+{{ join_labels('urgency', "coalesce(c.urgency_code, 'not_recorded')") }}
 left join {{ ref('int_department_name') }} as department on coalesce(c.dept_id, 'unassigned') = department.dept_id
 left join {{ ref('int_area_name') }} as community on coalesce(c.community_id, 'none:community') = community.area_id
 left join {{ ref('int_area_name') }} as street on coalesce(c.street_id, 'none:street') = street.area_id

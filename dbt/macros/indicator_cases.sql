@@ -47,7 +47,7 @@
 #}
 {% macro indicator_cases(cases, open_cases, facts, since=none) %}
     {%- set selects = [] -%}
-    {%- for indicator in counted_indicators() -%}
+    {%- for indicator in counted_indicators() if indicator.get('is_recorded', true) -%}
         {%- set stock = stock_measures() -%}
         {%- if indicator['numerator_measure'] in stock -%}
             {%- do selects.append(stock_cases(indicator, stock, open_cases, facts)) -%}

@@ -6,21 +6,23 @@
     open cases follows from the sums of their opening day numbers.
 #}
 {% macro measure_bases() %}
-    {%- set valid = "not is_cancelled and status_code <> 'not_accepted'" -%}
+    {%- set valid = "is_acceptance_recorded and not is_cancelled and status_code <> 'not_accepted'" -%}
     {%- set bases = [
         ['reported_at', none, [
             ['reported_count', '1'],
-            ['reported_filed_count', 'case when is_filed then 1 else 0 end'],
+            ['reported_filed_count', 'case when is_filing_recorded and is_filed then 1 else 0 end'],
             ['valid_report_count', 'case when ' ~ valid ~ ' then 1 else 0 end'],
             ['valid_public_count', 'case when ' ~ valid ~ ' and is_public_report then 1 else 0 end'],
             ['valid_collector_count', 'case when ' ~ valid ~ " and channel_code = 'collector' then 1 else 0 end"],
             ['valid_collector_or_public_count',
-                'case when ' ~ valid ~ " and (is_public_report or channel_code = 'collector') then 1 else 0 end"]]],
-        ['filing_at', none, [
+                'case when ' ~ valid ~ " and (is_public_report or channel_code = 'collector') then 1 else 0 end"]]
+            + ground_measures()],
+        ['filing_at', 'is_filing_recorded', [
             ['filed_count', '1'],
             ['filed_timed_count', 'case when reported_at <= filed_at then 1 else 0 end'],
             ['file_seconds',
                 'case when reported_at <= filed_at then ' ~ seconds_between('reported_at', 'filed_at') ~ ' else 0 end'],
+            ['repeat_known_count', "case when grid_id is not null and class_id <> 'unmapped' then 1 else 0 end"],
             ['repeat_count', 'case when is_repeat then 1 else 0 end']]],
         ['dispatched_at', none, [
             ['dispatched_count', '1'],
@@ -34,19 +36,19 @@
             ['handle_seconds',
                 'case when handling_from <= handled_at then ' ~ seconds_between('handling_from', 'handled_at') ~ ' else 0 end']]],
         ['closed_at', none, [['closed_count', '1']]],
-        ['file_due_at', 'file_due_at <= as_of and not is_cancelled', [
+        ['file_due_at', 'file_due_at <= as_of and not is_cancelled and is_filing_recorded', [
             ['file_due_count', '1'],
             ['file_on_time_count', 'case when filed_at <= file_due_at then 1 else 0 end']]],
-        ['dispatch_due_at', 'dispatch_due_at <= as_of and not is_cancelled', [
+        ['dispatch_due_at', 'dispatch_due_at <= as_of and not is_cancelled and is_dispatch_recorded', [
             ['dispatch_due_count', '1'],
             ['dispatch_on_time_count', 'case when dispatched_at <= dispatch_due_at then 1 else 0 end']]],
-        ['handle_due_at', 'handle_due_at <= as_of and not is_cancelled', [
+        ['handle_due_at', 'handle_due_at <= as_of and not is_cancelled and is_handling_recorded', [
             ['handle_due_count', '1'],
             ['handle_on_time_count', 'case when handled_at <= handle_due_at then 1 else 0 end'],
             ['handle_due_done_count', 'case when handled_at is not null then 1 else 0 end'],
             ['handle_late_done_count', 'case when handled_at > handle_due_at then 1 else 0 end'],
             ['handle_overdue_open_count', 'case when handled_at is null then 1 else 0 end']]],
-        ['close_due_at', 'close_due_at <= as_of and not is_cancelled', [
+        ['close_due_at', 'close_due_at <= as_of and not is_cancelled and is_closing_recorded', [
             ['close_due_count', '1'],
             ['close_on_time_count', 'case when closed_at <= close_due_at then 1 else 0 end'],
             ['close_due_done_count', 'case when closed_at is not null then 1 else 0 end'],
@@ -64,6 +66,25 @@
             ['ended_day_sum', day_number(local_day('opened_at'))]]]
     ] -%}
     {{ return(bases) }}
+{% endmacro %}
+
+{# Reports of which it is recorded what an indicator rests on: its ground. Each is named <what>_recorded_count. #}
+{% macro ground_measures() %}
+    {%- set grounds = [] -%}
+    {%- for record in [
+        'acceptance', 'filing', 'handling', 'closing', 'filing_due', 'dispatch_due', 'handling_due', 'closing_due', 'rework', 'return'
+    ] -%}
+        {%- do grounds.append([record ~ '_recorded_count', 'case when is_' ~ record ~ '_recorded then 1 else 0 end']) -%}
+    {%- endfor -%}
+    {%- for name, condition in {
+        'supervised_due': 'is_closing_due_recorded and is_supervision_recorded',
+        'urgent_due': 'is_closing_due_recorded and is_urgency_recorded',
+        'repeat': "is_filing_recorded and grid_id is not null and class_id <> 'unmapped'",
+        'stock': is_stock_recorded()
+    }.items() -%}
+        {%- do grounds.append([name ~ '_recorded_count', 'case when ' ~ condition ~ ' then 1 else 0 end']) -%}
+    {%- endfor -%}
+    {{ return(grounds) }}
 {% endmacro %}
 
 {# Per basis the measures that are counted on its day, the others 0; `cases` has all columns the measures name. #}
@@ -150,6 +171,11 @@
     {{ return(['opened_count', 'opened_day_sum', 'ended_count', 'ended_day_sum']) }}
 {% endmacro %}
 
+{# The flows of the stock, and what it rests on: of how many of all reports it is known whether they are open. #}
+{% macro stock_sums() %}
+    {{ return(stock_flows() + ['stock_recorded_count', 'reported_count']) }}
+{% endmacro %}
+
 {% macro due_columns() %}
     {{ return(['file_due_at', 'dispatch_due_at', 'handle_due_at', 'close_due_at']) }}
 {% endmacro %}
@@ -179,13 +205,13 @@
     {{ return([
         'case_id', 'channel_code', 'class_id', 'urgency_code', 'status_code', 'dept_id', 'grid_id', 'community_id', 'street_id',
         'district_id', 'city_id', 'is_filed', 'is_public_report', 'is_supervised', 'is_cancelled', 'rework_count', 'return_count'
-    ] + event_columns() + due_columns()) }}
+    ] + recorded_columns() + event_columns() + due_columns()) }}
 {% endmacro %}
 
 {# Log the days that changed cases had and have; a filing also touches the days it can make other cases repeats on. #}
 {% macro log_case_days(fresh, batch) %}
     {%- set columns = measured_columns() | join(', ') -%}
-    {%- set repeat = 'case_id, filed_at, reported_at, is_filed, grid_id, class_id' %}
+    {%- set repeat = 'case_id, filed_at, reported_at, is_filed, is_filing_recorded, grid_id, class_id' %}
 create or replace temporary table changed_case as
 select distinct case_id from (
     (select {{ columns }} from was_row except select {{ columns }} from {{ fresh }})

@@ -1,7 +1,7 @@
 -- The cases listed behind an indicator add up to what the indicator says of the city, in the two newest months. Not known per case:
 -- the numerator of the repeat rate, the area in the denominator of the density. The list of mart_indicator_case is made here without
 -- its labels, whose joins would be planned once for each indicator. It depends on {{ ref('mart_indicator_case') }} being there, and
--- on {{ ref('area_level') }}.
+-- on {{ ref('area_level') }} and {{ ref('indicator_not_recorded') }}.
 {%- set since = first_of_newest_months(2) %}
 {%- set cases %}
 (select c.*, {{ month_or_unknown('c.reported_at') }} as month, {{ event_months('c') }} from {{ ref('fct_case') }} as c)

@@ -9,7 +9,7 @@ counted as (
     cross join horizon as h
     left join {{ ref('case_status') }} as s on c.status_code = s.code
     where
-        c.is_filed and not c.is_cancelled
+        c.is_filed and not c.is_cancelled and c.is_filing_recorded and c.is_closing_recorded
         and {{ local_day('coalesce(c.filed_at, c.reported_at)') }} <= {{ local_day('h.as_of') }}
         and (
             {{ local_day('c.closed_at') }} > {{ local_day('h.as_of') }}

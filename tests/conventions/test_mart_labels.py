@@ -121,5 +121,5 @@ def test_the_public_mart_holds_no_unit_no_case_and_no_day() -> None:
     names = set(in_one_language(MARTS["mart_public_index"]))
     assert names == {
         "month", "period_start", "area_level", "level_name", "area_id", "area_name", "node", "node_no", "node_name",
-        "score", "grade", "grade_name", "coverage",
+        "score", "grade", "grade_name", "coverage", "not_recorded",
     }  # fmt: skip

@@ -52,7 +52,7 @@ _SEEN = {
 PUBLIC_COLUMNS = {
     "mart_public_index": {
         *("month", "period_start", "area_level", "level_name", "area_id", "area_name", "node", "node_no", "node_name"),
-        *("score", "grade", "grade_name", "coverage"),
+        *("score", "grade", "grade_name", "coverage", "not_recorded"),
     },
     "publication": {
         *("name", "version", "snapshot_id", "snapshot_at", "published_at", "city", "city_id", "city_name", "as_of"),

@@ -18,6 +18,11 @@ with reports as (
     {%- endif %}
 ),
 
+-- what a system does not record is unknown in its cases: an empty time there does not say that nothing happened
+recorded as (
+    {{ recorded_since(case_records()) }}
+),
+
 city as (
     select min(area_id) as city_id from {{ ref('dim_area') }} where area_level = 'city'
 )
@@ -31,7 +36,9 @@ select
     r.class_code,
     r.source_class_code,
     r.class_mapping_method,
-    coalesce(r.urgency_code, 'normal') as urgency_code,
+    case
+        when {{ is_recorded('urgency', 'o', 'r.reported_at') }} then coalesce(r.urgency_code, 'normal')
+    end as urgency_code,
     coalesce(r.status_code, 'unmapped') as status_code,
     r.source_status_code,
     r.dept_id,
@@ -53,9 +60,14 @@ select
     r.dispatch_due_at,
     r.handle_due_at,
     r.close_due_at,
-    r.filed_at is not null or coalesce(s.is_filed, false) as is_filed,
+    case
+        when {{ is_recorded('filing', 'o', 'r.reported_at') }}
+            then r.filed_at is not null or coalesce(s.is_filed, false)
+    end as is_filed,
     coalesce(r.is_public_report, h.is_public, false) as is_public_report,
-    coalesce(r.is_supervised, false) as is_supervised,
+    case
+        when {{ is_recorded('supervision', 'o', 'r.reported_at') }} then coalesce(r.is_supervised, false)
+    end as is_supervised,
     coalesce(r.is_cancelled, false) or coalesce(r.status_code = 'cancelled', false) as is_cancelled,
     -- empty where the source keeps no count: silence must not score as perfection
     r.rework_count,
@@ -63,9 +75,13 @@ select
     cast(r.report_count as integer) as report_count,
     r.has_valid_location,
     r.is_area_disagreeing,
-    r.snapshot as updated_at
+    r.snapshot as updated_at,
+    {%- for record in case_records() %}
+    {{ is_recorded(record, 'o', 'r.reported_at') }} as is_{{ record }}_recorded{{ ',' if not loop.last }}
+    {%- endfor %}
 from reports as r
 cross join city as c
+left join recorded as o on r.source_system = o.source_system
 left join {{ ref('case_status') }} as s on r.status_code = s.code
 left join {{ ref('case_channel') }} as h on r.channel_code = h.code
 left join {{ ref('dim_class') }} as k

@@ -27,7 +27,10 @@ weighted as (
         s.period_start,
         s.definition_version,
         cast(d.weight as decimal(9, 4)) as weight,
-        cast(s.score as decimal(12, 4)) as score
+        cast(s.score as decimal(12, 4)) as score,
+        d.code,
+        case when not s.is_recorded then coalesce(d.name_zh, d.name_en) end as not_recorded_zh,
+        case when not s.is_recorded then coalesce(d.name_en, d.name_zh) end as not_recorded_en
     from scored as s
     inner join {{ ref('indicator_definition') }} as d on s.indicator_code = d.code and s.definition_version = d.version
     where d.weight > 0
@@ -71,7 +74,9 @@ node_sum as (
         node,
         {{ place }},
         sum(case when score is not null then weight else 0 end) as ok_weight,
-        sum(weight * score) as weighted_score
+        sum(weight * score) as weighted_score,
+        {{ names_joined('not_recorded_zh', '、', 'code') }} as not_recorded_zh,
+        {{ names_joined('not_recorded_en', ', ', 'code') }} as not_recorded_en
     from weighted
     group by node, {{ place }}
     union all
@@ -79,7 +84,9 @@ node_sum as (
         'overall' as node,
         {{ place }},
         sum(case when score is not null then weight else 0 end) as ok_weight,
-        sum(weight * score) as weighted_score
+        sum(weight * score) as weighted_score,
+        {{ names_joined('not_recorded_zh', '、', 'code') }} as not_recorded_zh,
+        {{ names_joined('not_recorded_en', ', ', 'code') }} as not_recorded_en
     from weighted
     group by {{ place }}
 ),
@@ -107,7 +114,9 @@ indexed as (
         n.period_kind,
         n.period_start,
         round(cast(n.weighted_score as double) / nullif(cast(n.ok_weight as double), 0), 4) as score,
-        round(cast(n.ok_weight as double) / cast(p.weight as double), 4) as coverage
+        round(cast(n.ok_weight as double) / cast(p.weight as double), 4) as coverage,
+        n.not_recorded_zh,
+        n.not_recorded_en
     from node_sum as n
     inner join possible_all as p
         on
@@ -124,7 +133,11 @@ select
     i.period_start,
     max(case when g.code is not null then i.score end) as score,
     i.coverage,
-    coalesce(min(g.code), '数据不足') as grade
+    coalesce(min(g.code), '数据不足') as grade,
+    i.not_recorded_zh,
+    i.not_recorded_en
 from indexed as i
 left join {{ ref('index_grade') }} as g on i.score >= g.min_score and i.coverage >= g.min_coverage
-group by i.node, i.area_level, i.area_id, i.dept_id, i.period_kind, i.period_start, i.coverage
+group by
+    i.node, i.area_level, i.area_id, i.dept_id, i.period_kind, i.period_start, i.coverage, i.not_recorded_zh,
+    i.not_recorded_en

@@ -13,6 +13,9 @@ select
     v.denominator,
     v.value,
     v.status,
+    v.is_recorded,
+    v.recorded_count,
+    v.reported_count,
     case
         when v.status = 'ok' and d.direction in ('higher', 'lower')
             then round(greatest(0.0, least(100.0, 100.0 * (v.value - d.floor) / (d.target - d.floor))), 4)

@@ -93,13 +93,13 @@ stock_cube as (
         {{ levels | join('_id, ') }}_id,
         unit_id,
         greatest(cube.day, {{ add_days('first_period.day', -1) }}) as day,
-        {{ stock_flows() | join(', ') }}
+        {{ stock_sums() | join(', ') }}
     from cube
     cross join (select min(period_start) as day from period_end) as first_period
-    where opened_count <> 0 or ended_count <> 0
+    where opened_count <> 0 or ended_count <> 0 or reported_count <> 0
 ),
 
-{{ rolled_up('stock_cube', 'stock_flow', levels, ['day'], stock_flows(), '1 = 1') }},
+{{ rolled_up('stock_cube', 'stock_flow', levels, ['day'], stock_sums(), '1 = 1') }},
 
 -- what is open after each day on which something was opened or ended, and until when that holds
 stock_state as (
@@ -114,7 +114,14 @@ stock_state as (
         ) as open_count,
         sum(opened_day_sum - ended_day_sum) over (
             partition by area_level, area_id, dept_id order by period_start
-        ) as day_sum
+        ) as day_sum,
+        -- of how many reports up to then it is known whether they are open
+        sum(stock_recorded_count) over (
+            partition by area_level, area_id, dept_id order by period_start
+        ) as stock_recorded_count,
+        sum(reported_count) over (
+            partition by area_level, area_id, dept_id order by period_start
+        ) as reported_count
     from stock_flow
 ),
 
@@ -127,18 +134,24 @@ stock_period as (
         p.period_start,
         l.level_no,
         s.open_count,
-        s.open_count * {{ day_number('p.end_day') }} - s.day_sum as open_age_days
+        s.open_count * {{ day_number('p.end_day') }} - s.day_sum as open_age_days,
+        s.stock_recorded_count,
+        s.reported_count
     from stock_state as s
     inner join period_end as p
         on s.first_day <= p.end_day and (s.next_day is null or s.next_day > p.end_day)
     inner join {{ ref('area_level') }} as l on s.area_level = l.code
     where
-        (s.open_count <> 0 or (p.period_kind = 'month' and s.dept_id = '*'))
+        (
+            s.open_count <> 0
+            or (p.period_kind = 'month' and (s.dept_id = '*' or (l.level_no <= 2 and s.stock_recorded_count = 0)))
+        )
         -- day by day down to the level that any stock indicator is defined for
         and (p.period_kind = 'month' or s.area_level in ('city', 'district', 'street'))
 ),
 
--- one look at the sums for each definition, in the order of {{ ref('indicator_definition') }}: nothing is joined or grouped again
+-- one look at the sums for each definition, in the order of {{ ref('indicator_definition') }}, and whether a source
+-- records what it rests on ({{ ref('indicator_not_recorded') }}): nothing is joined or grouped again
 figure as (
     {{ figures_of_indicators('flow_period', 'stock_period') }}
 )
@@ -151,16 +164,21 @@ select
     dept_id,
     period_kind,
     period_start,
-    numerator,
-    denominator,
+    case when is_recorded then numerator end as numerator,
+    case when is_recorded then denominator end as denominator,
     case
+        when not is_recorded then null
         when not has_denominator then factor * numerator
         when denominator > 0 then factor * numerator / denominator
     end as value,
     case
+        when not is_recorded then 'not_applicable'
         when not has_denominator then 'ok'
         when denominator <= 0 then 'not_applicable'
         when denominator < min_n then 'small_n'
         else 'ok'
-    end as status
+    end as status,
+    is_recorded,
+    recorded_count,
+    reported_count
 from figure

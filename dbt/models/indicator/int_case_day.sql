@@ -29,7 +29,7 @@ filings as (
             {{ filing_at() }} as filing_at,
             {{ local_day(filing_at()) }} as filing_day
         from {{ ref('fct_case') }}
-        where is_filed and grid_id is not null and class_id <> 'unmapped'
+        where is_filing_recorded and is_filed and grid_id is not null and class_id <> 'unmapped'
     ) as filed
     where
         filing_day is not null
@@ -46,7 +46,7 @@ timed as (
         h.as_of,
         {{ filing_at() }} as filing_at,
         {{ handling_from() }} as handling_from,
-        case when not c.is_cancelled then {{ filing_at() }} end as opened_at,
+        {{ opened_at() }} as opened_at,
         {{ ended_at() }} as ended_at
     from {{ ref('fct_case') }} as c
     cross join horizon as h

@@ -7,7 +7,10 @@ with judged as (
         coalesce(c.dept_id, 'unassigned') as dept_id,
         c.channel_code,
         cast({{ stage_reached('c', 'status') }} as integer) as stage_no,
-        c.is_cancelled or c.status_code = 'not_accepted' as is_left_out
+        c.is_cancelled or c.status_code = 'not_accepted' as is_left_out,
+        {%- for record in stage_records().values() %}
+        c.is_{{ record }}_recorded{{ ',' if not loop.last }}
+        {%- endfor %}
     from {{ ref('fct_case') }} as c
     left join {{ ref('case_status') }} as status on c.status_code = status.code
 ),
@@ -21,9 +24,13 @@ reached as (
         channel_code,
         stage_no,
         is_left_out,
+        {%- for record in stage_records().values() %}
+        is_{{ record }}_recorded,
+        {%- endfor %}
         count(*) as case_count
     from judged
     group by month, district_id, street_id, dept_id, channel_code, stage_no, is_left_out
+        {%- for record in stage_records().values() %}, is_{{ record }}_recorded{% endfor %}
 ),
 
 passed as (
@@ -37,7 +44,17 @@ passed as (
         sum(r.case_count) as case_count
     from reached as r
     inner join {{ ref('case_stage') }} as s
-        on s.stage_no = 0 or (r.stage_no >= s.stage_no and not r.is_left_out)
+        on
+            s.stage_no = 0
+            or (
+                r.stage_no >= s.stage_no and not r.is_left_out
+                -- a stage that the source does not record is not passed by its cases, nor skipped: it is not known
+                and case s.code
+                    {%- for stage, record in stage_records().items() %}
+                    when '{{ stage }}' then r.is_{{ record }}_recorded
+                    {%- endfor %}
+                end
+            )
     group by r.month, r.district_id, r.street_id, r.dept_id, r.channel_code, s.code
 )
 

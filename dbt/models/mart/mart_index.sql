@@ -26,6 +26,8 @@ select
     i.coverage,
     filed.numerator as filed_count,
     i.grade,
+    i.not_recorded_zh,
+    i.not_recorded_en,
     coalesce(g.name_zh, grade.name_zh, i.grade) as grade_name_zh,
     coalesce(g.name_en, grade.name_en, i.grade) as grade_name_en
 from {{ ref('index_score') }} as i

@@ -34,6 +34,9 @@ select
     v.score,
     v.status,
     {{ label_pair('status_name', 'indicator_status', 'v.status') }},
+    v.is_recorded,
+    v.recorded_count,
+    v.reported_count,
     -- rows with the same key may be added up: they count different things in the same way; a stock only at one moment
     v.indicator_code || ':' || v.area_level || ':' || v.period_kind
     || case when v.dept_id = '*' then ':all' else ':unit' end
@@ -49,5 +52,5 @@ left join {{ ref('int_area_place') }} as p on v.area_id = p.area_id
 left join {{ ref('int_department_name') }} as department on v.dept_id = department.dept_id
 {{ join_labels('unit', 'd.unit') }}
 {{ join_labels('direction', 'd.direction') }}
-{{ join_labels('indicator_status', 'v.status') }}
+{{ join_labels('indicator_status', "case when v.is_recorded then v.status else 'not_recorded' end") }}
 where {{ is_shown_place('v') }}

@@ -16,6 +16,8 @@ select
     grade,
     grade_name_zh,
     grade_name_en,
-    coverage
+    coverage,
+    not_recorded_zh,
+    not_recorded_en
 from {{ ref('mart_index') }}
 where area_level in ('city', 'district') and dept_id = '*' and period_kind = 'month' and not is_provisional

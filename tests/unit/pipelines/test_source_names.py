@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
+from typing import get_args
 
-from pipelines.source import load_sources
-from pipelines.source_names import SEED, all_systems, generate, source_systems_csv
+from pipelines.source import load_source, load_sources
+from pipelines.source_names import FOLDER, generate, seeds, source_records_csv, source_systems_csv
+from pipelines.source_records import Record
+
+SYSTEM = """\
+city: demo
+system: portal
+title_zh: 市民上报门户
+title_en: Portal
+owner: somebody
+kind: files
+records: [public, filing, closing: 2026-02-01]
+files: {root: /data}
+datasets: [{dataset: report, path: "*.csv", format: csv}]
+"""
 
 
-def test_the_seed_is_that_of_the_source_files() -> None:
-    text = source_systems_csv(all_systems())
-    assert SEED.read_text(encoding="utf-8") == text, "differs; run `gridlake contracts generate`"
+def test_the_seeds_are_those_of_the_source_files() -> None:
+    for path, text in seeds().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} differs; run `gridlake contracts generate`"
 
 
 def test_a_system_is_told_with_its_names() -> None:
@@ -26,8 +40,32 @@ def test_a_system_is_told_with_its_names() -> None:
     }
 
 
+def test_what_a_system_records_is_told_with_the_day_it_began(tmp_path: Path) -> None:
+    file = tmp_path / "portal.yml"
+    file.write_text(SYSTEM, encoding="utf-8")
+    assert source_records_csv([load_source(file)]).splitlines() == [
+        "city,source_system,record,since_date",
+        "demo,portal,public,",
+        "demo,portal,filing,",
+        "demo,portal,closing,2026-02-01",
+    ]
+
+
+def test_the_hotline_knows_no_limit_of_filing_and_the_patrol_does() -> None:
+    rows = list(csv.DictReader(source_records_csv(load_sources("demo")).splitlines()))
+    knowing = {row["source_system"] for row in rows if row["record"] == "filing_due"}
+    assert knowing == {"patrol_lanting", "patrol_yunhe"}
+
+
+def test_what_a_system_may_record_has_words_in_both_languages() -> None:
+    with (FOLDER.parent / "standards" / "code_label.csv").open(encoding="utf-8", newline="") as handle:
+        worded = {row["code"]: row for row in csv.DictReader(handle) if row["list"] == "record"}
+    assert list(worded) == list(get_args(Record))
+    assert all(row["name_zh"] and row["name_en"] for row in worded.values())
+
+
 def test_generating_again_writes_nothing(tmp_path: Path) -> None:
-    seed = tmp_path / "source_system.csv"
-    assert generate(seed)
-    assert not generate(seed)
-    assert seed.read_text(encoding="utf-8") == SEED.read_text(encoding="utf-8")
+    assert [path.name for path in generate(tmp_path)] == ["source_system.csv", "source_record.csv"]
+    assert generate(tmp_path) == []
+    for path in tmp_path.iterdir():
+        assert path.read_text(encoding="utf-8") == (FOLDER / path.name).read_text(encoding="utf-8")

@@ -9,11 +9,11 @@ with late_end as (
 ending as (
     select
         c.*,
-        {{ filing_at() }} as opened_at,
+        {{ opened_at() }} as opened_at,
         {{ ended_at() }} as ended_at
     from {{ ref('fct_case') }} as c
     inner join late_end as l on {{ local_day('c.closed_at') }} = l.day
-    where c.is_filed and not c.is_cancelled
+    where c.is_filed and not c.is_cancelled and {{ is_stock_recorded() }}
 )
 
 {{ labelled_cases('ending', carried=['opened_at', 'ended_at']) }}

@@ -2,10 +2,10 @@
 with unclosed as (
     select
         c.*,
-        {{ filing_at() }} as opened_at,
+        {{ opened_at() }} as opened_at,
         {{ ended_at() }} as ended_at
     from {{ ref('fct_case') }} as c
-    where c.closed_at is null and c.is_filed and not c.is_cancelled
+    where c.closed_at is null and c.is_filed and not c.is_cancelled and {{ is_stock_recorded() }}
 )
 
 {{ labelled_cases('unclosed', carried=['opened_at', 'ended_at']) }}
