@@ -1,4 +1,5 @@
 -- Sums over the cube, made here a second way: located in a district, and in none. Districts show the first, the city both.
+-- What no source records has no figure to compare; in a district that knows nothing of it there is nothing to sum.
 with measured as (
     {{ located_and_not() }}
 ),
@@ -17,6 +18,7 @@ shown as (
     inner join {{ ref('indicator_definition') }} as d on v.indicator_code = d.code and v.definition_version = d.version
     where v.dept_id = '*' and v.period_kind = 'month' and v.area_level in ('district', 'city')
     group by v.indicator_code, v.period_start, d.numerator_measure, d.denominator_measure
+    having max(case when v.area_level = 'city' and v.is_recorded then 1 else 0 end) = 1
 )
 
 select
