@@ -114,7 +114,10 @@
     }[kind]) }}
 {% endmacro %}
 
-{# The rows of the newest landing of each layer of each source, with what told_records asks of them: the CTEs landed_case and landed_permit. #}
+{#
+    The rows that told_records asks, as the CTEs landed_case (of the newest landing of each layer of each source) and landed_permit (of
+    all landings: a source's registers of permits are no layers, and one may well lack what another tells).
+#}
 {% macro landed_rows() -%}
     newest_case as (
         select *, max(_load_seq) over (partition by source_system, layer) as newest_seq
@@ -133,12 +136,6 @@
         where v._load_seq = v.newest_seq
     ),
 
-    newest_permit as (
-        select *, max(_load_seq) over (partition by source_system) as newest_seq
-        from {{ ref('int_permit_version') }}
-        where not _is_deleted
-    ),
-
     landed_permit as (
         select
             v.*,
@@ -146,8 +143,8 @@
             d.is_judged,
             d.is_granting,
             v.decision_code <> 'pending' as is_decided
-        from newest_permit as v
+        from {{ ref('int_permit_version') }} as v
         left join {{ ref('permit_decision') }} as d on v.decision_code = d.code
-        where v._load_seq = v.newest_seq
+        where not v._is_deleted
     )
 {%- endmacro %}
