@@ -64,8 +64,10 @@ class KeptRefusal(Refused):
 
     `first_seq` is the number of the lake's newest landing when it was first seen, `seen_at` that moment in UTC.
     `outcome` is None while it is open, else `landed`, `replaced` or `accepted`; `reason` is a steward's word.
+    `kept_id` is the id by which the lake knows it: an earlier release told pulls apart by their words.
     """
 
+    kept_id: str
     source: str
     first_seq: int
     seen_at: datetime
@@ -110,8 +112,8 @@ def settle(
     if mended or replaced or fresh or reworded:
 
         def write(lake: duckdb.DuckDBPyConnection) -> None:
-            _close(lake, [kept.refusal_id for kept in mended], "landed")
-            _close(lake, [kept.refusal_id for kept in replaced], "replaced")
+            _close(lake, [kept.kept_id for kept in mended], "landed")
+            _close(lake, [kept.kept_id for kept in replaced], "replaced")
             for refused in reworded:
                 lake.execute(
                     f"UPDATE lake.ops.refusal SET problem = {literal(refused.problem)}"
@@ -155,7 +157,7 @@ def accept(settings: Settings, refusal_id: str, reason: str) -> KeptRefusal:
         transact(
             connection,
             settings,
-            lambda lake: _close(lake, [refusal_id], "accepted", reason.strip()),
+            lambda lake: _close(lake, [found[0].kept_id], "accepted", reason.strip()),
             message=f"accepted: refusal {refusal_id}",
         )
         return found[0]
@@ -179,8 +181,8 @@ def _kept(connection: duckdb.DuckDBPyConnection, condition: str) -> list[KeptRef
         f"SELECT {_COLUMNS} FROM lake.ops.refusal WHERE {condition} ORDER BY dataset, uri, first_seq"
     ).fetchall()
     return [
-        KeptRefusal(dataset, uri, content_hash, problem, source, int(first), seen_at, outcome, reason)
-        for _, source, dataset, uri, content_hash, problem, first, seen_at, outcome, reason in rows
+        KeptRefusal(dataset, uri, content_hash, problem, kept_id, source, int(first), seen_at, outcome, reason)
+        for kept_id, source, dataset, uri, content_hash, problem, first, seen_at, outcome, reason in rows
     ]
 
 

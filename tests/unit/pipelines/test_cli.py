@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,3 +230,25 @@ def test_full_disk_met_by_others_is_one_message(small_lake: Path, monkeypatch: p
     assert result.exit_code == 1
     assert "the disk is full" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_two_runs_at_once_take_turns_and_both_end_well(home: Path, tmp_path: Path) -> None:
+    """Two real processes, as a person and a timer start them; the same file is landed by one of them only."""
+    drops = tmp_path / "drops"
+    rows = [{"properties": {"VENDORID": str(number), "OBJECTID": number}, "geometry": None} for number in range(3)]
+    dropped = drops / "permits" / "2016-08-16" / "street-vendors.geojson"
+    dropped.parent.mkdir(parents=True)
+    dropped.write_text(json.dumps({"features": rows}))
+    lake = {"GRIDLAKE_CITY": "washington_dc", "GRIDLAKE_HOME": str(home), "GRIDLAKE_DATA": str(drops)}
+    command = [Path(sys.executable).with_name("gridlake"), "run", "--source", "dc_permit", "--no-build"]
+    runs = [
+        subprocess.Popen(command, env={**os.environ, **lake}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [run.communicate() for run in runs]
+    assert [run.returncode for run in runs] == [0, 0], said
+    (waited,) = [err for _, err in said if "waiting until another run has ended: `gridlake run` on " in err]
+    assert f"(process {runs[0].pid}" in waited or f"(process {runs[1].pid}" in waited
+    assert sum("nothing new has come" in out for out, _ in said) == 1
+    with open_lake(load_settings(city="washington_dc", home=home), read_only=True) as connection:
+        assert connection.execute("SELECT sum(accepted_count) FROM lake.ops.load").fetchall() == [(3,)]

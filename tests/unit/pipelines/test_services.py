@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,14 +24,16 @@ from pipelines.services import (
     running,
     wait_until_ready,
 )
+from warehouse.settings import PROJECT_ROOT
 
 # A service that starts a process of its own, as Dagster's and gunicorn do, and one that does not hear SIGTERM.
 PARENT = (sys.executable, "-c", "import subprocess; subprocess.run(['sleep', '300'])")
 DEAF = (sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(300)")
 STARTER = """
-import sys, threading
+import signal, sys, threading
 from pathlib import Path
 from pipelines.services import Register, Service, running
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 home = Path(sys.argv[1])
 register = Register(home)
 with register.held(), running(Service("sleeper", ("sleep", "300")), register, home / "logs"):
@@ -120,3 +123,25 @@ def test_a_taken_port_is_told_with_its_setting() -> None:
         taken.listen()
         with pytest.raises(ServiceError, match="GRIDLAKE_SUPERSET_PORT"):
             refuse_taken_port(taken.getsockname()[1], "GRIDLAKE_SUPERSET_PORT")
+
+
+def test_make_clean_stops_the_services_of_every_lake_before_it_removes_them(tmp_path: Path) -> None:
+    """In a folder that holds our Makefile and two lakes; one was left behind by a starter that was killed."""
+    shutil.copy(PROJECT_ROOT / "Makefile", tmp_path)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "gridlake").symlink_to(Path(sys.executable).with_name("gridlake"))
+    starters = []
+    for city in ("demo", "washington_dc"):
+        command = [sys.executable, "-c", STARTER, str(tmp_path / ".gridlake" / city)]
+        starters.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+        assert starters[-1].stdout is not None
+        assert starters[-1].stdout.readline() == "started\n"
+    services = [Register(tmp_path / ".gridlake" / c).read()["processes"][0]["pid"] for c in ("demo", "washington_dc")]
+    starters[1].kill()
+    starters[1].wait()
+    assert all(group_of(pid) for pid in services)
+    done = subprocess.run(["make", "clean"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    starters[0].wait(30)
+    assert [group_of(pid) for pid in services] == [[], []]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["Makefile"]

@@ -79,3 +79,15 @@ def test_an_accepted_one_is_told_no_longer_until_its_content_changes(
         accept(sqlite_settings, CUT.refusal_id, "again")
     other = Refused("orders", "2026-04.csv", "hash-9", "the file is cut off. Fix: deliver it again")
     assert found([other, EMPTY]) == [other, EMPTY]
+
+
+def test_one_that_an_earlier_release_knew_by_its_words_is_closed_too(
+    lake: duckdb.DuckDBPyConnection, found: Callable[..., list[Refused]]
+) -> None:
+    lake.execute(
+        "INSERT INTO lake.ops.refusal (refusal_id, source, dataset, uri, content_hash, problem, first_seq, seen_at)"
+        " VALUES ('0ld0ld00', 'office', 'orders', '/orders?since=2026-01-01', '', 'gave no rows', 0, now()::TIMESTAMP)"
+    )
+    assert [kept.problem for kept in open_refusals(lake)] == ["gave no rows"]
+    found([], whole=["/orders?since=2026-01-01"])
+    assert open_refusals(lake) == []

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.pipelines.landing.landings import files
 from tests.unit.warehouse.helpers import (
     close_sessions,
     data_files,
@@ -108,6 +109,54 @@ with open_lake(settings) as connection:
     # From the first one on, without a gap.
     assert sorted(found["core.a"]) == [(i,) for i in range(len(found["core.a"]))]
     assert found["core.a"]
+
+
+def test_backup_while_a_run_lands_and_builds_has_every_table_as_it_was_at_one_moment(
+    settings: Settings, other: Settings, tmp_path: Path
+) -> None:
+    """Files land by the real way, and tables are built from them, without a pause. The lake itself tells what each
+    table held at the moment that the backup is of: its history is asked for the same snapshot."""
+    drops = tmp_path / "drops"
+    code = """
+from tests.unit.pipelines.landing.landings import files
+from warehouse.turn import writer_turn
+place = files(settings, Path(sys.argv[3]))
+number = 0
+while not Path(sys.argv[2]).exists():
+    number += 1
+    rows = "".join(f"{number}-{n},{n % 100},2026-01-01 08:00:00,new\\n" for n in range(200))
+    place.drop(f"{number:04}.csv", "order_no,amount,reported_at,status\\n" + rows)
+    place.land()
+    with writer_turn(settings), open_lake(settings) as lake:
+        again = "CREATE OR REPLACE TABLE lake."
+        lake.execute(again + "core.fct AS SELECT *, amount * 2 AS twice FROM lake.raw.orders")
+        lake.execute(again + "mart.sums AS SELECT count(*) AS n, sum(twice) AS s FROM lake.core.fct")
+    say(number)
+"""
+    stop = tmp_path / "stop"
+    run = python(settings, code, str(stop), str(drops))
+    with stopped_at_the_end(run):
+        for _ in range(2):
+            line(run)
+        backup(settings, tmp_path / "backup")
+        backup(settings, tmp_path / "backup")
+        stop.touch()
+        finish(run)
+    restore(other, tmp_path / "backup")
+    restored = whole(other)
+    assert {"raw.orders", "core.fct", "mart.sums", "ops.load", "ops.sequence"} <= restored.keys()
+    ((moment,),) = read(other, "SELECT max(snapshot_id) FROM lake.snapshots()")
+    with open_lake(settings, read_only=True) as lake:
+        then = {
+            name: sorted(lake.execute(f"FROM lake.{name} AT (VERSION => {moment})").fetchall(), key=repr)
+            for name in restored
+        }
+    assert restored == then
+    assert len(restored["raw.orders"]) == 200 * len(restored["ops.load"]) >= 400
+    close_sessions()
+    # It goes on as if nothing had been: what landed after the backup lands again, nothing stands twice.
+    files(other, drops).land()
+    assert len(whole(other)["raw.orders"]) == len(whole(settings)["raw.orders"])
 
 
 def test_second_backup_adds_only_what_is_new(sqlite_settings: Settings, tmp_path: Path) -> None:
