@@ -28,7 +28,7 @@ from pipelines.serving_tables import is_published
 from warehouse.settings import Settings, load_settings
 
 # Of a round that is left alone on a busy machine; after that something is stuck.
-PATIENCE_SECONDS = 900
+PATIENCE_SECONDS = 1800
 _COMPARED = ("core", "indicator")
 
 
