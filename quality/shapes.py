@@ -17,7 +17,7 @@ from catalog.contract import Box, Field
 from quality import told
 from quality.conditions import Condition
 from quality.coordinates import Coordinates, codes_of, common, shape_in_lake
-from warehouse.identifiers import literal
+from warehouse.identifiers import literal, quoted
 
 CHANGE_ALLOWED = 0.01
 """Share of its area by which a shape may change when it is made valid."""
@@ -76,6 +76,11 @@ def judge_shape(field: Field, number: int, source: str, *, is_text: bool, coordi
         ),
         (Condition(told.label(told.MENDED_SHAPES), f"{is_invalid} AND {mended} IS NOT NULL"),),
     )
+
+
+def outside(field: Field) -> str:
+    """The condition that a shape which has landed lies outside of its field's extent; false where it has none."""
+    return "false" if field.extent is None else f"NOT {_is_in(quoted(field.name), field.extent)}"
 
 
 def _verdict(field: Field, read: str, shape: str, other_crs: str, coordinates: Coordinates) -> str:

@@ -17,6 +17,7 @@ from catalog.codelists import code_list
 from catalog.contract import Contract, Field, load_contracts
 from quality.results import Severity
 from quality.rules import field_conditions
+from quality.shapes import outside
 from warehouse.identifiers import literal, quoted
 from warehouse.settings import PROJECT_ROOT, Settings
 
@@ -96,6 +97,8 @@ def _field_expectations(field: Field) -> list[Expectation]:
         expectations.append(
             Expectation(f"range:{field.name}", "between", field.name, minimum=field.minimum, maximum=field.maximum)
         )
+    if field.extent is not None:
+        expectations.append(Expectation(f"range:{field.name}", "no_rows", field.name, broken=outside(field)))
     # Great Expectations' own regular expressions do not reach DuckDB; the compiled contract's SQL does.
     expectations += [
         Expectation(condition.rule, "no_rows", field.name, broken=condition.broken)

@@ -56,7 +56,7 @@ _DEFECTS = (
     Defect("component_census", "missing_id", 3, ("required:component_id",)),
     Defect("component_census", "wrong_code", 5, ("pattern:component_id",)),
     Defect("component_census", "wrong_type", 4, ("type:surveyed_date",)),
-    Defect("component_census", "outside_city", 4, ("rule:inside_city",)),
+    Defect("component_census", "outside_city", 4, ("range:geometry",)),
     Defect("component_census", "unmapped_class", 6),
     Defect("component_greenery", "missing_id", 2, ("required:component_id",)),
     Defect("component_greenery", "wrong_type", 3, ("type:lon",)),
