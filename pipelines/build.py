@@ -20,6 +20,7 @@ from catalog.contract import load_contracts
 from pipelines.landing.tables import RAW_COLUMNS, column_types, ensure_tables
 from quality.held_back import holding
 from quality.results import latest_of, position
+from warehouse.engine import engine_threads
 from warehouse.errors import GridLakeError
 from warehouse.lake import attachment, open_lake, transact
 from warehouse.layout import tables
@@ -56,7 +57,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "GRIDLAKE_DBT_DATA_PATH": lake.data_path,
         "GRIDLAKE_DBT_META": "WAL" if lake.is_sqlite else "",
         "GRIDLAKE_DBT_MEMORY": settings.memory,
-        "GRIDLAKE_DBT_THREADS": str(settings.threads or os.cpu_count() or 1),
+        "GRIDLAKE_DBT_THREADS": str(engine_threads(settings)),
         "GRIDLAKE_DBT_TOLD": _told(settings),
         "GRIDLAKE_DBT_SPILL": str(settings.home_path / "spill"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",

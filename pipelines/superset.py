@@ -23,6 +23,7 @@ import duckdb
 from pipelines.build import ensure_manifest, models_hash
 from pipelines.logs import last_lines, open_log
 from pipelines.services import Service
+from warehouse.engine import engine_threads
 from warehouse.errors import GridLakeError
 from warehouse.publish import current, serving_folder
 from warehouse.secret_files import write_secret
@@ -51,7 +52,7 @@ def options(settings: Settings) -> Options:
         serving=serving_folder(settings) / f"{SERVING_NAME}.duckdb",
         timezone=settings.timezone,
         memory=settings.memory,
-        threads=settings.threads or os.cpu_count() or 1,
+        threads=engine_threads(settings),
         embed_hosts=tuple(settings.superset_embed_hosts.split()),
         is_https=settings.superset_https,
     )

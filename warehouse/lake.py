@@ -8,7 +8,6 @@ transaction, is done again when a writer without the turn came first, and leaves
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from typing import TypeVar
 import duckdb
 from tenacity import RetryError, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from warehouse.engine import engine_threads
 from warehouse.errors import LakeError, WriteConflict
 from warehouse.extensions import connect, load_extensions
 from warehouse.identifiers import literal
@@ -101,7 +101,7 @@ def open_lake(
         catalogue = "postgres_scanner" if settings.uses_postgresql else "sqlite_scanner"
         load_extensions(connection, ("ducklake", catalogue, *(("spatial",) if spatial else ())))
         connection.execute(f"SET memory_limit = {literal(settings.memory)}")
-        connection.execute(f"SET threads = {settings.threads or os.cpu_count() or 1}")
+        connection.execute(f"SET threads = {engine_threads(settings)}")
         connection.execute(f"SET temp_directory = {literal(str(spill))}")
         connection.execute("SET TimeZone = 'UTC'")
         _attach(connection, settings, read_only=read_only)

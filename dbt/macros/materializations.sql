@@ -89,44 +89,50 @@
 {% endmaterialization %}
 
 {#
-    An incremental model is computed batch by batch (recompute.sql), so that its size is not bounded by memory. All of its batches, its
-    log and its position commit together.
+    An incremental model is computed and compared batch by batch (recompute.sql), so that its size is not bounded by memory. All of its
+    batches, its log and its position commit together.
 #}
 {% materialization incremental, adapter='duckdb' %}
     {%- set existing = load_cached_relation(this) -%}
     {%- set target_relation = this.incorporate(type='table') -%}
     {{ run_hooks(pre_hooks) }}
     {%- if existing is none or not existing.is_table or should_full_refresh() -%}
-        {%- set statements = batched(sql) -%}
+        {%- set batches = batches_of_months() -%}
         {%- if existing is not none -%}
             {%- do adapter.drop_relation(existing) -%}
         {%- endif -%}
-        {%- do create_in_batches(false, target_relation, statements) -%}
+        {%- call statement('main') -%} {{ create_table_as(false, target_relation, within_batch(sql, batches[0])) }} {%- endcall -%}
+        {%- for batch in batches[1:] -%}
+            {%- call statement('batch') -%} insert into {{ target_relation }} by name {{ within_batch(sql, batch) }} {%- endcall -%}
+        {%- endfor -%}
     {%- else -%}
         {%- set fresh = make_temp_relation(target_relation) -%}
-        {%- do create_in_batches(true, fresh, batched(sql)) -%}
-        {%- do adapter.expand_target_column_types(from_relation=fresh, to_relation=target_relation) -%}
-        {%- set columns = process_schema_changes(config.get('on_schema_change'), fresh, existing)
-            or adapter.get_columns_in_relation(existing) -%}
-        {%- call statement('main') -%}
-            {{ get_incremental_recompute_sql({
-                'target_relation': target_relation, 'temp_relation': fresh, 'unique_key': config.get('unique_key'), 'dest_columns': columns
-            }) }}
-        {%- endcall -%}
-        {%- do adapter.drop_relation(fresh) -%}
+        {%- set columns = [] -%}
+        {%- call statement('changed_count') -%} {{ no_changes_yet() }} {%- endcall -%}
+        {%- set batches = batches_of_months() -%}
+        {%- if not batches -%}
+            {%- call noop_statement('main', 'UNTOUCHED', 'UNTOUCHED') -%}{%- endcall -%}
+        {%- endif -%}
+        {%- for batch in batches -%}
+            {%- call statement('fresh') -%} {{ create_table_as(true, fresh, within_batch(sql, batch)) }} {%- endcall -%}
+            {%- if loop.first -%}
+                {%- do adapter.expand_target_column_types(from_relation=fresh, to_relation=target_relation) -%}
+                {%- do columns.extend(process_schema_changes(config.get('on_schema_change'), fresh, existing)
+                    or adapter.get_columns_in_relation(existing)) -%}
+            {%- endif -%}
+            {%- call statement('main') -%}
+                {{ get_incremental_recompute_sql({
+                    'target_relation': target_relation, 'temp_relation': fresh, 'unique_key': config.get('unique_key'),
+                    'dest_columns': columns, 'batch': batch
+                }) }}
+            {%- endcall -%}
+            {%- do adapter.drop_relation(fresh) -%}
+        {%- endfor -%}
     {%- endif -%}
     {{ run_hooks(post_hooks) }}
     {%- do adapter.commit() -%}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}
-
-{# Create a table from the first statement and add the rows of the others. #}
-{% macro create_in_batches(temporary, relation, statements) %}
-    {%- call statement('main') -%} {{ create_table_as(temporary, relation, statements[0]) }} {%- endcall -%}
-    {%- for select in statements[1:] -%}
-        {%- call statement('batch') -%} insert into {{ relation }} by name {{ select }} {%- endcall -%}
-    {%- endfor -%}
-{% endmacro %}
 
 {# Every column of a seed is text unless column_types says otherwise: guessing would turn the code 0101 into 101. #}
 {% materialization seed, adapter='duckdb' %}

@@ -182,7 +182,7 @@ select '{{ model_name }}', {{ processed }}, {{ written }}, {{ full }}, '{{ hash 
         {%- else -%}
             {%- set processed = run_query('select coalesce(max(_load_seq), -1) from ' ~ ref('int_case_version')).rows[0][0] | int -%}
         {%- endif -%}
-        {%- set changed = built_anew or (run_query('select count(*) from changed_key').rows[0][0] | int) > 0 -%}
+        {%- set changed = built_anew or (run_query('select coalesce(sum(row_count), 0) from changed_count').rows[0][0] | int) > 0 -%}
         {%- set old = own or {'processed_seq': -1, 'written_seq': 0, 'full_seq': 0, 'input_hash': ''} -%}
         {%- set written = old['written_seq'] + 1 if changed else old['written_seq'] -%}
         {%- set hash = input_hash(model, own_code()) -%}

@@ -3,7 +3,8 @@
     writes the difference to what stands there. Rows that no longer exist go, unchanged rows stay untouched, and what changed is
     logged for the next model in the same transaction. A delivery that repeats old rows therefore writes nothing downstream.
 
-    config: unique_key (the columns compared rows are replaced by), upstream (the model whose log is consumed).
+    config: unique_key (the columns compared rows are replaced by), upstream (the model whose log is consumed). It is done once for
+    each batch; the batch's bounds are literals, so that only files with its months are read.
 #}
 {% macro get_incremental_recompute_sql(arg_dict) %}
     {%- set target_table = arg_dict['target_relation'] -%}
@@ -12,20 +13,28 @@
     {%- set keys = arg_dict['unique_key'] if arg_dict['unique_key'] is not string else [arg_dict['unique_key']] -%}
     {%- set key = keys | join(', ') -%}
     {%- set own = position(model.name) -%}
-    {%- set batch = (own['written_seq'] if own else 0) + 1 -%}
+    {%- set written = (own['written_seq'] if own else 0) + 1 -%}
+    {%- set of_batch = batch_condition(config.get('batch_by'), arg_dict['batch']) -%}
 create or replace temporary table was_row as
-select {{ columns }} from {{ target_table }} where {{ '1 = 1' if recompute_all() else scope_of(model.name) }};
+select {{ columns }} from {{ target_table }}
+where {{ of_batch }} and {{ '1 = 1' if recompute_all() else scope_of(model.name) }};
 create or replace temporary table changed_key as
 select distinct {{ key }} from (
     (select {{ columns }} from was_row except select {{ columns }} from {{ fresh }})
     union all
     (select {{ columns }} from {{ fresh }} except select {{ columns }} from was_row)
 ) as differing;
-{{ log_changes(model.name, fresh, key, batch) }}
-delete from {{ target_table }} where ({{ key }}) in (select {{ 'row(' ~ key ~ ')' if keys | length > 1 else key }} from changed_key);
+insert into changed_count select count(*) from changed_key;
+{{ log_changes(model.name, fresh, key, written) }}
+delete from {{ target_table }} where {{ of_batch }} and ({{ key }}) in (select {{ 'row(' ~ key ~ ')' if keys | length > 1 else key }} from changed_key);
 insert into {{ target_table }} ({{ columns }})
 select {{ columns }} from {{ fresh }} where ({{ key }}) in (select {{ 'row(' ~ key ~ ')' if keys | length > 1 else key }} from changed_key);
 {% endmacro %}
+
+{# How many keys the batches of the current model have changed. #}
+{% macro no_changes_yet() -%}
+create or replace temporary table changed_count (row_count bigint)
+{%- endmacro %}
 
 {# The rows of a model that its touched input can change: a condition over its columns. The model computes exactly these. #}
 {% macro scope_of(model_name) %}
@@ -49,40 +58,75 @@ select {{ columns }} from {{ fresh }} where ({{ key }}) in (select {{ 'row(' ~ k
     span has no beginning and the last no end.
 #}
 {% macro in_batch(column, lower=none) -%}
-    /*from:{{ lower or column }}*/ 1 = 1 and /*until:{{ column }}*/ 1 = 1
+    /*from:{{ lower or column }}*/ 1 = 1 and {{ until_batch_ends(column) }}
 {%- endmacro %}
 
-{# The statements that compute a model, one for each batch; one with the text as it is where a model has none. #}
-{% macro batched(sql) %}
-    {%- set months = first_months_of_batches() if config.get('batch_by') else [none] -%}
-    {%- set statements = [] -%}
-    {%- for month in months -%}
-        {%- set text = {'sql': sql} -%}
-        {%- if month -%}
-            {%- do text.update(sql=modules.re.sub('/[*]from:([^*]+)[*]/ 1 = 1', "\\1 >= date '" ~ month ~ "'", text['sql'])) -%}
-        {%- endif -%}
-        {%- if not loop.last -%}
-            {%- do text.update(
-                sql=modules.re.sub('/[*]until:([^*]+)[*]/ 1 = 1', "\\1 < date '" ~ months[loop.index] ~ "'", text['sql'])
-            ) -%}
-        {%- endif -%}
-        {%- do statements.append(text['sql']) -%}
-    {%- endfor -%}
-    {{ return(statements) }}
+{# Whether a row lies before the end of the batch, however long before: for what adds up from the first day on. #}
+{% macro until_batch_ends(column) -%}
+    /*until:{{ column }}*/ 1 = 1
+{%- endmacro %}
+
+{# A model's SQL for one batch. #}
+{% macro within_batch(sql, batch) %}
+    {%- set text = {'sql': sql} -%}
+    {%- if batch['from'] -%}
+        {%- do text.update(sql=modules.re.sub('/[*]from:([^*]+)[*]/ 1 = 1', "\\1 >= date '" ~ batch['from'] ~ "'", text['sql'])) -%}
+    {%- endif -%}
+    {%- if batch['until'] -%}
+        {%- do text.update(sql=modules.re.sub('/[*]until:([^*]+)[*]/ 1 = 1', "\\1 < date '" ~ batch['until'] ~ "'", text['sql'])) -%}
+    {%- endif -%}
+    {{ return(text['sql']) }}
 {% endmacro %}
 
-{# The months that batches begin with, none for the first: each with about `batch_rows` rows of the model's input. #}
-{% macro first_months_of_batches() %}
-    {%- set rows = run_query(
+{# Whether a row of the model itself belongs to a batch. #}
+{% macro batch_condition(column, batch) -%}
+    {%- set bounds = [] -%}
+    {%- if batch['from'] -%}
+        {%- do bounds.append(column ~ " >= date '" ~ batch['from'] ~ "'") -%}
+    {%- endif -%}
+    {%- if batch['until'] -%}
+        {%- do bounds.append(column ~ " < date '" ~ batch['until'] ~ "'") -%}
+    {%- endif -%}
+    {{ bounds | join(' and ') or '1 = 1' }}
+{%- endmacro %}
+
+{#
+    The batches of the current model, {from, until} (first days of months, none where there is no bound), each with about `batch_rows`
+    rows of its input; one without bounds where a model has none. Of changes the first begins with the first touched month; none is
+    given where nothing is touched.
+#}
+{% macro batches_of_months() %}
+    {%- if not config.get('batch_by') -%}
+        {{ return([{'from': none, 'until': none}]) }}
+    {%- endif -%}
+    {%- set first = first_touched_month(model.name) if only_changes() else none -%}
+    {%- if only_changes() and not first -%}
+        {{ return([]) }}
+    {%- endif -%}
+    {%- set months = run_query(
         'select cast(min(month) as ' ~ column_type('text') ~ ') from ('
         ~ 'select month, floor((sum(row_count) over (order by month) - row_count) / ' ~ var('batch_rows') ~ ') as batch_no from ('
         ~ rows_by_month(model.name) ~ ') as counted) as numbered group by batch_no order by 1'
-    ).rows -%}
-    {%- set months = [none] -%}
-    {%- for row in rows[1:] -%}
-        {%- do months.append(row[0]) -%}
+    ).rows | map('first') | list -%}
+    {%- set batches = [] -%}
+    {%- for begin in [first] + months[1:] -%}
+        {%- do batches.append({'from': begin, 'until': months[loop.index] if not loop.last}) -%}
     {%- endfor -%}
-    {{ return(months) }}
+    {{ return(batches) }}
+{% endmacro %}
+
+{# The month of the first day or period that the current model is to compute again; none where there is none. #}
+{% macro first_touched_month(model_name) %}
+    {%- if model_name == 'int_case_day' -%}
+        {%- set days = touched_days() -%}
+    {%- elif model_name == 'indicator_value' -%}
+        {%- set days = touched_cube_days() -%}
+    {%- else -%}
+        {%- set days = "select cast(split_part(touched, ':', 2) as date) as day from (" ~ touched_keys('indicator_value') ~ ') as t' -%}
+    {%- endif -%}
+    {{ return(run_query(
+        'select cast(' ~ month_start('min(day)') ~ ' as ' ~ column_type('text') ~ ') from (' ~ days ~ ') as touched'
+    ).rows[0][0]) }}
 {% endmacro %}
 
 {# How many rows of its input a model in batches has to look at, by month. #}

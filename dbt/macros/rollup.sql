@@ -19,7 +19,7 @@
         grouping({{ period }}) as without_{{ period }},
         {%- endfor %}
         {%- for measure in measures %}
-        sum({{ measure }}) as {{ measure }}{{ ',' if not loop.last }}
+        cast(sum({{ measure }}) as bigint) as {{ measure }}{{ ',' if not loop.last }}
         {%- endfor %}
     from {{ cube }}
     where {{ condition }}

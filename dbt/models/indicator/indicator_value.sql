@@ -87,16 +87,25 @@ period_end as (
         {%- endif %}
 ),
 
--- what went before the first period to be told is one sum: the longer the history, the less of it is looked at
+-- what went before the first period to be told is one sum, and summed once for all levels: the longer the history, the less of
+-- it is looked at; what comes after the last period is not looked at
 stock_cube as (
     select
         {{ levels | join('_id, ') }}_id,
         unit_id,
         greatest(cube.day, {{ add_days('first_period.day', -1) }}) as day,
-        {{ stock_sums() | join(', ') }}
+        {%- for flow in stock_sums() %}
+        cast(sum({{ flow }}) as bigint) as {{ flow }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from cube
     cross join (select min(period_start) as day from period_end) as first_period
-    where opened_count <> 0 or ended_count <> 0 or reported_count <> 0
+    where
+        (opened_count <> 0 or ended_count <> 0 or reported_count <> 0)
+        and {{ until_batch_ends('cube.day') }}
+    group by
+        {{ levels | join('_id, ') }}_id,
+        unit_id,
+        greatest(cube.day, {{ add_days('first_period.day', -1) }})
 ),
 
 {{ rolled_up('stock_cube', 'stock_flow', levels, ['day'], stock_sums(), '1 = 1') }},
