@@ -106,7 +106,7 @@ create or replace temporary table changed_count (row_count bigint)
     {%- set months = run_query(
         'select cast(min(month) as ' ~ column_type('text') ~ ') from ('
         ~ 'select month, floor((sum(row_count) over (order by month) - row_count) / ' ~ var('batch_rows') ~ ') as batch_no from ('
-        ~ rows_by_month(model.name) ~ ') as counted) as numbered group by batch_no order by 1'
+        ~ rows_by_month(model.name, first) ~ ') as counted) as numbered group by batch_no order by 1'
     ).rows | map('first') | list -%}
     {%- set batches = [] -%}
     {%- for begin in [first] + months[1:] -%}
@@ -129,8 +129,8 @@ create or replace temporary table changed_count (row_count bigint)
     ).rows[0][0]) }}
 {% endmacro %}
 
-{# How many rows of its input a model in batches has to look at, by month. #}
-{% macro rows_by_month(model_name) %}
+{# How many rows of its input a model in batches has to look at, by month; of changes from the month `first` on. #}
+{% macro rows_by_month(model_name, first) %}
     {%- if model_name == 'int_case_day' -%}
         {%- set input, day = ref('fct_case'), local_day('reported_at') -%}
         {%- set touched = month_start(day) ~ ' in (select ' ~ month_start('day') ~ ' from (' ~ touched_days() ~ ') as d)' -%}
@@ -141,7 +141,7 @@ create or replace temporary table changed_count (row_count bigint)
         {%- set input, day, touched = ref('indicator_value'), 'period_start', scope_of(model_name) -%}
     {%- endif -%}
     select {{ month_start(day) }} as month, count(*) as row_count from {{ input }}
-    where {{ day }} is not null{{ ' and ' ~ touched if only_changes() }}
+    where {{ day }} is not null{{ ' and ' ~ day ~ " >= date '" ~ first ~ "' and " ~ touched if first }}
     group by {{ month_start(day) }}
 {%- endmacro %}
 
