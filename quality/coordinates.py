@@ -58,9 +58,10 @@ class Coordinates:
     @property
     def area(self) -> Box:
         """Where positions may lie: where the system is meant to be used, and somewhat around that."""
-        code = self.crs.removeprefix("EPSG:")
-        own = areas().get(int(code)) if code.isdigit() else None
-        if own is None or self.crs == LAKE_CRS or own.west > own.east:
+        if self.crs == LAKE_CRS or not self.crs.startswith("EPSG:"):
+            return WORLD
+        own = areas()[int(self.crs.removeprefix("EPSG:"))]
+        if own.west > own.east:
             return WORLD
         return Box(
             max(own.west - MARGIN_DEGREES, WORLD.west),
