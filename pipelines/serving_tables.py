@@ -23,6 +23,7 @@ TABLES = {
     "indicator_definition": "staging.indicator_definition",
     "int_case_late_end": "mart.int_case_late_end",
     "mart_check": "mart.mart_check",
+    "mart_check_day": "mart.mart_check_day",
     "mart_dataset": "mart.mart_dataset",
     "mart_delivery": "mart.mart_delivery",
     "mart_map": "mart.mart_map",
@@ -39,7 +40,10 @@ PARTITIONED = (
     Partitioned("mart_case_hour", "mart.mart_case_hour", "core.fct_case", "reported_at"),
     Partitioned("int_case_unclosed", "mart.int_case_unclosed", "core.fct_case", "reported_at"),
     Partitioned("mart_case_due", "mart.mart_case_due", "indicator.int_case_day", "day"),
-    Partitioned("mart_index", "mart.mart_index", "indicator.index_score", "period_start", horizon=HORIZON),
+    # A score stands beside that of the month before.
+    Partitioned(
+        "mart_index", "mart.mart_index", "indicator.index_score", "period_start", horizon=HORIZON, looks_back=1
+    ),
     Partitioned("mart_indicator", "mart.mart_indicator", "indicator.indicator_value", "period_start", horizon=HORIZON),
     Partitioned("mart_component", "mart.mart_component"),
     Partitioned("mart_permit", "mart.mart_permit"),

@@ -34,9 +34,9 @@ class Partitioned:
     """A table that is kept in parts.
 
     Its rows with one `key` must follow from the rows of `base` whose `moment` lies in that month ('2026-04',
-    '0000-00' where it is empty) and from tables other than `base`. A view that looks at all of `base`, for its
-    newest row or a total, is no such table. A table without a base is one part, written again when anything that it
-    reads changed: for what is large and seldom changes.
+    '0000-00' where it is empty), of the `looks_back` months before it, and from tables other than `base`. A view that
+    looks at all of `base`, for its newest row or a total, is no such table. A table without a base is one part, written
+    again when anything that it reads changed: for what is large and seldom changes.
 
     Attributes:
         table: its name in the serving file.
@@ -47,6 +47,8 @@ class Partitioned:
         by_row: each row comes from one row of `base`, so that a large month can be kept in several parts.
         horizon: `schema.table.column` of a table with one row that matters by this date or timestamp alone, and only
             to rows of its month and later ones; when it moves, the months before the earlier of both stay.
+        looks_back: how many months before its own a row also looks at, as one that tells a change does; not with
+            `by_row`.
     """
 
     table: str
@@ -56,6 +58,7 @@ class Partitioned:
     key: str = "month"
     by_row: bool = False
     horizon: str = ""
+    looks_back: int = 0
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,9 @@ def changed(
     if not is_there or history.is_touched(without(found, [each.name for each in (*base, *horizon)])):
         return None
     days = history.changed_days(base[0], of.moment) if base else frozenset()
+    if days is not None:
+        # Day 0: of the months that look back at a changed one all is written.
+        days |= {(later, 0) for month, _ in days for later in _months_from(month, of.looks_back)}
     if days is None or not history.is_touched(horizon):
         return None if days is None else Changed(days)
     first = history.earlier_month(horizon[0], of.horizon.rpartition(".")[2])
@@ -229,6 +235,21 @@ def _spans(of: Partitioned, key: str, rows: int) -> list[tuple[str, int, int]]:
     is_whole = not of.by_row or not _REGULAR_MONTH.fullmatch(key)
     days = 31 if is_whole else next((days for days in _SPANS if rows * days <= PART_ROWS * 31), _SPANS[-1])
     return [(key, first, days) for first in range(1, 32, days)]
+
+
+def _months_from(key: str, count: int) -> list[str]:
+    """So many months after (or with a negative count before) a regular one, the nearest first; else none."""
+    if not _REGULAR_MONTH.fullmatch(key):
+        return []
+    year, month = map(int, key.split("-"))
+    numbers = [year * 12 + month - 1 + step * (1 if count > 0 else -1) for step in range(1, abs(count) + 1)]
+    found = [f"{number // 12:04d}-{number % 12 + 1:02d}" for number in numbers]
+    return [each for each in found if _REGULAR_MONTH.fullmatch(each)]
+
+
+def months_behind(of: Partitioned, key: str) -> list[str]:
+    """The months before `key` whose rows of the base the rows of `key` look at."""
+    return _months_from(key, -of.looks_back) if of.looks_back else []
 
 
 def condition(moment: str, span: tuple[str, int, int]) -> str:

@@ -18,7 +18,7 @@ from warehouse.changes import CATALOG, Name, Relation, lake_references
 from warehouse.durable import make_folder, sync
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, quoted
-from warehouse.partitions import Part, Partitioned, Plan, base_of, condition
+from warehouse.partitions import Part, Partitioned, Plan, base_of, condition, months_behind
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,9 @@ def write(
     for number, span in enumerate(what.spans, 1):
         log.info("%s: part %d of %d (%s from day %d)", of.table, number, len(what.spans), *span[:2])
         for base in base_of(of, found):
-            _cut(connection, base, condition(of.moment, span))
-        part = _write_part(connection, of, span, select, folder)
+            seen = [span, *((month, 1, 31) for month in months_behind(of, span[0]))]
+            _cut(connection, base, " OR ".join(f"({condition(of.moment, each)})" for each in seen))
+        part = _write_part(connection, of, span, _of_month(of, span[0], select), folder)
         if part and len(parts) == len(what.stay):
             _check_types(connection, of, select, folder.parent / part.path)
         parts += [part] if part else []
@@ -104,6 +105,12 @@ def _create_cut(connection: duckdb.DuckDBPyConnection, of: Partitioned, found: M
     for relation in found.values():
         add(relation)
     return f"SELECT * FROM {_CUT}.{of.source}"
+
+
+def _of_month(of: Partitioned, key: str, select: str) -> str:
+    """The SELECT without the rows of the months that it only looks back at."""
+    behind = ", ".join(map(literal, months_behind(of, key)))
+    return f"SELECT * FROM ({select}) AS rows WHERE {quoted(of.key)} NOT IN ({behind})" if behind else select
 
 
 def _cut(connection: duckdb.DuckDBPyConnection, base: Relation, condition: str) -> None:

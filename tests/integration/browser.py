@@ -44,8 +44,16 @@ _FITS = """selector => {
     && [...chart.querySelectorAll('canvas, .slice_container, .slice_container div[style*="px"]:not(table *)')]
       .every(part => right(part) <= right(chart) + 1));
 }"""
+# Words that are cut at their place's edge: of titles, figures, column heads, filters and tabs.
+_CLIPPED = """() => [...document.querySelectorAll(
+    '.header-title, .header-title *, .header-line, .subtitle-line, th, th *, .filter-item-wrapper label, .ant-tabs-tab'
+  )]
+  .filter(e => e.innerText && e.innerText.trim() && e.clientWidth > 0
+    && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflowX !== 'visible')
+  .map(e => e.innerText.trim())"""
 # What Superset shows in place of a chart.
 _EMPTY = (
+    "暂无数据",
     "No results were returned for this query",
     "此查询没有返回任何结果",
     "No data",
@@ -107,6 +115,10 @@ class Watched:
         self.page.evaluate("window.scrollTo(0, 0)")
         self.page.wait_for_function(_FITS, arg=CHART, timeout=_WAIT_MS)
         self.page.wait_for_load_state("networkidle")
+
+    def clipped(self) -> list[str]:
+        """Titles, figures, column heads and labels of filters that are cut at the edge of their place."""
+        return list(self.page.evaluate(_CLIPPED))
 
     def undrawn(self, charts: Locator, *, is_whole: bool = True) -> list[str]:
         """Titles of the charts that show nothing, with what they show instead.

@@ -45,6 +45,7 @@ _SEEN = {
     "mart_delivery": (None, set()),
     "mart_dataset": (None, set()),
     "mart_check": (None, set()),
+    "mart_check_day": (None, set()),
     "mart_unmapped": (None, set()),
 }
 

@@ -151,6 +151,11 @@ SAME = [
 ]
 
 
+TREND = [
+    Figure(HEALTH, "案件办理指数月度走势", metric, {"dept_id": "*"}) for metric in ("score_final", "score_provisional")
+]
+
+
 @pytest.fixture(scope="module")
 def reader(running_city: RunningCity) -> Reader:
     """The first account, for the newest month that is over."""
@@ -162,6 +167,22 @@ def reader(running_city: RunningCity) -> Reader:
 @pytest.mark.parametrize(("first", "second"), SAME, ids=lambda figure: f"{figure.page}/{figure.chart}/{figure.metric}")
 def test_what_is_shown_twice_is_equal(reader: Reader, first: Figure, second: Figure) -> None:
     assert reader.value(first) == pytest.approx(reader.value(second), rel=1e-9, abs=1e-9)
+
+
+def test_the_change_is_the_difference_of_two_months_of_the_trend(reader: Reader) -> None:
+    """As they are written on its bars, with one decimal; beside the first month there is nothing, and not 0."""
+    months = {month: round(score, 1) for bar in TREND for month, score in _all_months(reader, bar).items()}
+    changes = _all_months(reader, Figure(HEALTH, "较上月", "change", {"dept_id": "*"}))
+    first, *later = sorted(months)
+    assert len(later) >= 1
+    assert first not in changes
+    assert {month: changes[month] for month in later} == pytest.approx(
+        {month: months[month] - months[before] for before, month in zip([first, *later], later, strict=False)}
+    )
+
+
+def _all_months(reader: Reader, figure: Figure) -> dict[str, float]:
+    return reader.values(Figure(figure.page, figure.chart, figure.metric, {**figure.of, **ANY}), "month")
 
 
 def test_closed_of_filed_is_the_funnels_closed_by_its_filed(reader: Reader) -> None:

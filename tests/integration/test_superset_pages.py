@@ -43,9 +43,20 @@ def test_a_dashboard_is_drawn(slug: str, signed_in: tuple[str, Watched]) -> None
     for screen, size in SCREENS.items():
         watched.resize(size)
         assert watched.undrawn(charts, is_whole=False) == []
+        assert watched.clipped() == []
         watched.page.screenshot(path=pictures_folder() / f"{slug}-{language}-{screen}.png")
     assert watched.errors == []
     assert watched.outside == []
+
+
+def test_words_that_are_cut_are_found(browser: Browser) -> None:
+    page = browser.new_page()
+    page.set_content(
+        "<style>th { overflow: hidden; white-space: nowrap; display: block }</style>"
+        "<table><tr><th style='width: 40px'>超过三十天的未结案件数</th><th style='width: 400px'>得分</th></tr></table>"
+    )
+    assert Watched(page, "http://127.0.0.1").clipped() == ["超过三十天的未结案件数"]
+    page.close()
 
 
 def test_the_language_menu_switches_the_dashboard(browser: Browser, running_city: RunningCity) -> None:

@@ -21,7 +21,7 @@ ACCOUNTS = {
     "people-analyst": [MARK + "analyst"],
 }
 # What names a person or a role that is not the asking one's.
-NAMES = ("admin@gridlake", "@gridlake.test", "GridLake Admin", '"username": "admin"', f"{MARK}steward", *ACCOUNTS)
+NAMES = ("admin@gridlake", "@gridlake.test", "系统管理员", '"username": "admin"', f"{MARK}steward", *ACCOUNTS)
 COLUMNS = ("owners", "roles", "created_by", "changed_by", "user", "users", "username", "email", "database")
 FILLED = {
     "id_or_uuid": "1",

@@ -57,6 +57,11 @@ def heatmap(chart: Chart, scene: Scene) -> Params:
     """One metric over two columns; `numbered` names the column whose number puts the rows in order."""
     is_graded = chart.options.get("graded", False)
     bounds = [0, grading.HIGHEST_SCORE if is_graded else None]
+    # Superset puts rows and columns in the order of their sums. Of scores the lowest stand first: at the top, and at
+    # the left where the columns are not months. By day many have none: there, those with the most stand at the top.
+    is_by_day = _is_time(chart, scene)
+    is_in_time = chart.x == "month" or is_by_day
+    down = "value_asc" if is_by_day else "value_desc"
     return {
         "x_axis": chart.x,
         "groupby": _down(chart, scene),
@@ -68,8 +73,8 @@ def heatmap(chart: Chart, scene: Scene) -> Params:
         "show_legend": True,
         "show_values": chart.options.get("values", False),
         "show_percentage": False,
-        "sort_x_axis": "alpha_asc",
-        "sort_y_axis": "alpha_desc",
+        "sort_x_axis": "value_asc" if is_graded and not is_in_time else "alpha_asc",
+        "sort_y_axis": down if is_graded and "numbered" not in chart.options else "alpha_desc",
         "xscale_interval": -1,
         "yscale_interval": 1,
         "left_margin": "auto",

@@ -9,6 +9,7 @@ select
     l.read_count,
     l.accepted_count,
     l.quarantined_count,
+    l.deleted_count,
     100.0 * l.quarantined_count / nullif(l.read_count, 0) as quarantined_pct,
     cast({{ json_number_sum('l.fix_counts') }} as bigint) as fix_count,
     {{ list_length('l.unknown_columns') }} > 0 as is_with_unknown_columns

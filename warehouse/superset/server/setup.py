@@ -80,7 +80,12 @@ def _first_account(options: Options, security_manager: Any) -> None:
     # The file first: an account whose password nobody knows would lock everybody out.
     write_secret(options.password_file, password)
     added = security_manager.add_user(
-        FIRST_ACCOUNT, "GridLake", "Admin", "admin@gridlake.test", security_manager.find_role("Admin"), password
+        FIRST_ACCOUNT,
+        "系统管理员",
+        "Administrator",
+        "admin@gridlake.test",
+        security_manager.find_role("Admin"),
+        password,
     )
     if not added:
         raise RuntimeError("the first account could not be made; read the log above")
