@@ -40,7 +40,7 @@ counted as (
         h.state,
         count(*) as check_count
     from (select distinct day from results) as d
-    inner join held as h on h.day <= d.day and (h.next_day is null or h.next_day > d.day)
+    inner join held as h on d.day >= h.day and (h.next_day is null or d.day < h.next_day)
     group by d.day, h.kind, h.layer, h.dataset, h.state
 )
 
