@@ -62,7 +62,7 @@ def attempt(instance: dg.DagsterInstance, job: str, state: str, now: float) -> i
         state: what it is asked for: a hash.
         now: seconds since 1970.
     """
-    records = instance.get_run_records(dg.RunsFilter(job_name=job, tags={STATE_TAG: state, **AGAIN_IF_KILLED}))
+    records = instance.get_run_records(dg.RunsFilter(job_name=job, tags={STATE_TAG: state}))
     if not records:
         return 1
     newest = records[0]
