@@ -5,6 +5,7 @@ What is expected is written here by hand: the rules of scoring as dbt/README.md 
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
@@ -169,3 +170,14 @@ def test_every_index_is_the_weighted_mean_of_its_scores(demo_lake: BuiltLake) ->
         assert (row["score"] is None) == (letter == "数据不足"), row
         if row["score"] is not None:
             assert row["score"] == pytest.approx(mean, abs=2e-4), row
+
+
+@pytest.mark.parametrize("page", ["README.md", "README.zh-CN.md"])
+def test_the_first_page_shows_the_index_that_the_made_up_city_has(demo_lake: BuiltLake, page: str) -> None:
+    shown = re.findall(r"^│ (\w+) +│ ([\d.]+) │ ([\d.]+) +│ (\S+) +│$", (REPOSITORY / page).read_text("utf-8"), re.M)
+    rows = demo_lake.query(
+        "SELECT node, score, coverage, grade FROM lake.indicator.index_score"
+        " WHERE area_level = 'city' AND dept_id = '*' AND period_kind = 'month'"
+        " AND period_start = DATE '2026-03-01' ORDER BY score DESC"
+    )
+    assert shown == [(node, str(mean), str(coverage), letter) for node, mean, coverage, letter in rows]
