@@ -26,7 +26,8 @@ _LOAD_COLUMNS = """
         quarantined_count BIGINT, deleted_count BIGINT, fix_counts VARCHAR, warning_counts VARCHAR,
         unknown_columns VARCHAR[], missing_columns VARCHAR[], cursor_from VARCHAR, cursor_to VARCHAR,
         load_seq BIGINT, started_at TIMESTAMP, loaded_at TIMESTAMP,
-        snapshot_group VARCHAR, snapshot_order VARCHAR, is_superseded BOOLEAN, withdrawn_count BIGINT"""
+        snapshot_group VARCHAR, snapshot_order VARCHAR, is_superseded BOOLEAN, withdrawn_count BIGINT,
+        has_gap_marks BOOLEAN"""
 _OPS_TABLES = {
     "lake": """
         city VARCHAR, layout_version INTEGER, created_at TIMESTAMP""",

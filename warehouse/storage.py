@@ -1,4 +1,4 @@
-"""What the disk and the catalogue complain of, in words that say what to do.
+"""What the disk, the memory and the catalogue complain of, in words that say what to do.
 
 DuckDB, SQLite, Dagster and Python tell the same trouble in different words; here each is known by its cause, once.
 """
@@ -14,7 +14,7 @@ from warehouse.settings import Settings
 
 
 class StorageError(LakeError):
-    """The disk or the catalogue cannot do what was asked; nothing that was committed is lost."""
+    """Disk, memory or catalogue cannot do what was asked; nothing that was committed is lost."""
 
 
 # Words of the message, codes of the system, what it means, what to do.
@@ -24,6 +24,13 @@ _TROUBLES = (
         (errno.ENOSPC, errno.EDQUOT, errno.EFBIG),
         "the disk is full; what was under way was not written, everything before is whole",
         "make room (`gridlake maintain` frees files of history that has expired), then run it again",
+    ),
+    (
+        r"Out of Memory Error|OutOfMemoryException",
+        (errno.ENOMEM,),
+        "it does not fit into the memory that DuckDB may use; what was under way was not written",
+        "set GRIDLAKE_MEMORY to more, as far as the machine has it, or GRIDLAKE_THREADS to less; of files to be"
+        " landed, the provider may also send smaller ones",
     ),
     (
         r"Read-only file system|attempt to write a readonly database",
@@ -76,7 +83,7 @@ def explained(error: BaseException, settings: Settings | None = None) -> Storage
         number = cause.errno if isinstance(cause, OSError) else None
         for pattern, numbers, problem, fix in _TROUBLES:
             if number in numbers or re.search(pattern, text, re.IGNORECASE):
-                said = " ".join(text.split())[:300]
+                said = " ".join(text.partition("Possible solutions:")[0].split())[:300]
                 said = settings.blotted(said) if settings else said
                 where = str(settings.home_path) if settings else ""
                 return StorageError(f"{problem} ({said})", where=where, fix=fix)

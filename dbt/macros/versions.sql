@@ -6,7 +6,11 @@
     the delivery; never the clock, and never a value. A delivery that a newer snapshot of the same register has taken the place of
     (_is_superseded) loses to those that still stand, so that an old snapshot which lands late changes nothing.
 
-    A key is deleted where a tombstone is not older than its last row, or where all its rows are of superseded deliveries.
+    A key is deleted where a tombstone is not older than its last row. Where raw gives no tombstones for what a snapshot lacks
+    (its key holds the snapshot's date), a row holds only until its delivery is superseded (_has_ended), and a key is deleted where
+    all its rows are tombstones or have ended. Elsewhere a superseded row still holds: what the newest snapshot brought and was
+    refused is not missing.
+
     with_deleted keeps deleted keys (their last state) and adds is_key_deleted; prefer is an order among equally new versions of one landing.
 #}
 {% macro latest(relation, keys, columns, with_deleted=false, prefer=none) %}
@@ -29,7 +33,7 @@
                     max(case when _is_deleted then _load_seq end) over (partition by {{ key }})
                     >= coalesce(max(case when not _is_deleted then _load_seq end) over (partition by {{ key }}), -1), false
                 )
-                or min(case when _is_deleted or coalesce(_is_superseded, false) then 1 else 0 end) over (partition by {{ key }}) = 1
+                or min(case when _is_deleted or coalesce(_has_ended, false) then 1 else 0 end) over (partition by {{ key }}) = 1
                     as is_key_deleted
             from {{ relation }}
         ) as marked
@@ -40,4 +44,14 @@
 {# Whether a newer snapshot of the same register has taken the place of a delivery: an expression over its id. #}
 {% macro is_superseded(delivery_id) -%}
     coalesce({{ delivery_id }} in (select l.delivery_id from {{ source('ops', 'load') }} as l where l.is_superseded), false)
+{%- endmacro %}
+
+{# Whether a row of a delivery held only until a newer snapshot took its place, because nothing marks what that one lacks. #}
+{% macro has_ended(delivery_id) -%}
+    coalesce(
+        {{ delivery_id }} in (
+            select l.delivery_id from {{ source('ops', 'load') }} as l where l.is_superseded and not coalesce(l.has_gap_marks, false)
+        ),
+        false
+    )
 {%- endmacro %}

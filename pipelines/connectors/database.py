@@ -18,7 +18,7 @@ import duckdb
 from catalog.contract import Contract
 from pipelines.connectors.database_columns import Table, describe, postgres_rows, sqlite_rows
 from pipelines.connectors.tabular_reader import typed_batch
-from pipelines.landing.batch import Batch, Delivery, readable
+from pipelines.landing.batch import Batch, Delivery, not_read, readable
 from pipelines.landing.changes import position_of
 from pipelines.landing.watermark import as_the_source_tells, time_of, window_start
 from pipelines.source import DatasetSource, PullError, SourceError, SourceSystem, expand, secrets_of, without
@@ -69,7 +69,7 @@ def batches(
         batch = typed_batch(connection, rows, (Delivery(uri, identity),), file="0", extra=unread)
     except duckdb.Error as error:
         _detach(connection)
-        raise PullError(explain(str(error)), where=f"{system.system} ({uri})") from None
+        raise PullError(not_read(error, explain(str(error))).problem, where=f"{system.system} ({uri})") from None
     except SourceError:
         _detach(connection)
         raise

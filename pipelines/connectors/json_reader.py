@@ -11,7 +11,7 @@ import duckdb
 
 from pipelines.connectors.json_look import look_at_document, look_at_lines, recount_lines
 from pipelines.connectors.reader import BUFFER_BYTES, MAX_LINE_BYTES, Look, SourceFile, by_shape, held_by
-from pipelines.landing.batch import BLANKS, Batch, Column, Delivery, UnreadableDelivery, plain_name, readable
+from pipelines.landing.batch import BLANKS, Batch, Column, Delivery, not_read, plain_name, readable
 from pipelines.source import DatasetSource
 from warehouse.identifiers import literal
 
@@ -76,9 +76,8 @@ def document_batch(
         systems = _systems(connection, table) if entry.format == "geojson" else frozenset()
     except duckdb.Error as error:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
-        raise UnreadableDelivery(
-            f"is not valid {entry.format}: {readable(str(error))}. Fix: ask the provider for a whole file"
-        ) from None
+        said = f"is not valid {entry.format}: {readable(str(error))}. Fix: ask the provider for a whole file"
+        raise not_read(error, said) from None
     names = sorted(frozenset().union(*(found for found in by_file if found is not None)))
     sought = {plain_name(name) for name in wanted}
     taken = [name for name in names if plain_name(name) in sought]

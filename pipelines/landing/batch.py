@@ -13,6 +13,7 @@ from typing import Literal
 import duckdb
 
 from warehouse.identifiers import literal
+from warehouse.storage import explained
 
 
 @dataclass(frozen=True)
@@ -178,6 +179,12 @@ class UnreadableDelivery(Exception):
     def __init__(self, problem: str) -> None:
         self.problem = problem
         super().__init__(problem)
+
+
+def not_read(error: duckdb.Error, said: str) -> UnreadableDelivery:
+    """What a delivery that could not be read is refused with: `said`, unless the machine is at fault, not the file."""
+    trouble = explained(error) if isinstance(error, duckdb.OutOfMemoryException) else None
+    return UnreadableDelivery(f"{trouble.problem}. Fix: {trouble.fix}" if trouble else said)
 
 
 class UnusableHeader(UnreadableDelivery):

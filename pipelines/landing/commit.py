@@ -167,6 +167,7 @@ def _summarise(
                 "modified_ns": d.modified_ns,
                 "snapshot_group": mark.group if mark else None,
                 "snapshot_order": mark.order if mark else None,
+                "has_gap_marks": leaves_gaps(entry, staged.contract) if mark else None,
                 "told": json.dumps({label(kind): count for kind, count in counts.items()}),
             }
             for number, (d, mark, counts) in enumerate(zip(deliveries, marks, told, strict=True))
@@ -176,7 +177,8 @@ def _summarise(
     # As JSON and not as an Arrow table: turning Python lists into Arrow makes pyarrow import pandas, 1 s of CPU.
     kind = (
         "STRUCT(_file INTEGER, delivery_id VARCHAR, uri VARCHAR, content_hash VARCHAR,"
-        " size_bytes BIGINT, modified_ns BIGINT, snapshot_group VARCHAR, snapshot_order VARCHAR, told VARCHAR)[]"
+        " size_bytes BIGINT, modified_ns BIGINT, snapshot_group VARCHAR, snapshot_order VARCHAR, has_gap_marks BOOLEAN,"
+        " told VARCHAR)[]"
     )
     rows = f"SELECT unnest(CAST(CAST({literal(listing)} AS JSON) AS {kind}), recursive := true)"
     if staged.batch.mode == "append" and not any(WITHDRAWN in counts for counts in told):
@@ -324,7 +326,7 @@ def _record(
                {unknown} AS unknown_columns, {missing} AS missing_columns, {begin} AS cursor_from, {end} AS cursor_to,
                {moment.load_seq} AS load_seq, CAST({literal(moment.started_at.isoformat())} AS TIMESTAMP) AS started_at,
                CAST({literal(moment.loaded_at.isoformat())} AS TIMESTAMP) AS loaded_at,
-               snapshot_group, snapshot_order, false AS is_superseded
+               snapshot_group, snapshot_order, false AS is_superseded, has_gap_marks
         FROM landing_now d{joined}"""
     )
 

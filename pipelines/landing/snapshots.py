@@ -4,7 +4,8 @@ A source file declares that (`snapshot`). Each delivery is then on record with t
 and the place it takes among its snapshots (`snapshot_order`); `is_superseded` tells that a newer one stands in its
 place. Keys that the newest snapshot no longer brings get a tombstone in `raw`, in the same transaction. Where the
 contract's key holds the snapshot's own date, each snapshot's rows are things of their own: nothing in `raw` is gone,
-and core reads from `is_superseded` what still stands.
+and core reads from `is_superseded` what still stands. `has_gap_marks` tells which of both a delivery is of: where
+tombstones tell what is gone, a superseded row still holds until one comes, since what was refused is not missing.
 """
 
 from __future__ import annotations
@@ -58,8 +59,8 @@ def gone_keys(
 ) -> str:
     """SQL of a row of each key that is gone once the staged snapshot lands; `_is_held` where the lake has held it.
 
-    If a newer snapshot has landed before, these are the staged keys which that one does not have: they were gone
-    already and must not come back.
+    If a newer snapshot has landed before, these are the staged keys that do not stand: they were gone already and must
+    not come back.
     """
     dataset, keys = contract.name, ", ".join(quoted(k) for k in contract.key)
     own = f"source = {literal(source)} AND dataset = {literal(dataset)}"
@@ -80,7 +81,8 @@ def gone_keys(
         held = f"SELECT *, true AS _is_held FROM ({newest_rows(rows, keys)}) WHERE NOT _is_deleted"
     else:
         fields = ", ".join(quoted(f.name) for f in contract.fields)
-        present = f"{standing})"
+        # Also what a newer one brought and was refused: its former state stands.
+        present = f"SELECT {keys} FROM ({newest_rows(rows, keys)}) WHERE NOT _is_deleted"
         held = f"SELECT {fields}, NULL AS _extra, false AS _is_held FROM {STAGED} WHERE _refused IS NULL"
         held = f"SELECT * FROM ({held}) QUALIFY row_number() OVER (PARTITION BY {keys}) = 1"
     return f"SELECT h.* FROM ({held}) h ANTI JOIN ({present}) s ON {same_key(contract)}"

@@ -13,7 +13,7 @@ from datetime import datetime
 import duckdb
 
 from catalog.contract import Contract, Field
-from pipelines.landing.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, plain_name
+from pipelines.landing.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, not_read, plain_name
 from pipelines.landing.clock import Clock, latest, latest_column, moments
 from pipelines.source import DatasetSource
 from quality.conditions import Condition, any_of, mask_of, names_of
@@ -96,7 +96,7 @@ def stage(
     try:
         connection.execute(_select(contract, entry, batch, present, compiled, used, latest_column(limits)))
     except duckdb.Error as error:
-        raise UnreadableDelivery(batch.explain(str(error))) from None
+        raise not_read(error, batch.explain(str(error))) from None
     batch.verify()
     unknown = None if batch.names is not None else tuple(dict.fromkeys(c.name for c in batch.columns))
     return Staged(

@@ -26,8 +26,8 @@ _GRID = "990102001001001"
 _SELECTED = ("--select", "+dim_area", "+dim_component", "+dim_department", *MODELS_ONLY)
 
 
-def deliver(data: Path, number: int, *, side: float, trees: dict[str, str], unit_name: str) -> None:
-    """Everything again, with the same dates: one grid, a whole register of trees, a list of units."""
+def deliver(data: Path, number: int, *, side: float, trees: dict[str, str], unit_name: str, damaged: str = "") -> None:
+    """Everything again, with the same dates: one grid, a register of trees (`damaged` nowhere), a list of units."""
     lon, lat = 123.5, 32.99
     ring = [[lon, lat], [lon + side, lat], [lon + side, lat + side], [lon, lat + side], [lon, lat]]
     properties = {
@@ -48,7 +48,7 @@ def deliver(data: Path, number: int, *, side: float, trees: dict[str, str], unit
             "主管部门": ["landscaping"] * len(trees),
             "所在单元网格": [_GRID] * len(trees),
             "部件状态": list(trees.values()),
-            "经度": [str(lon + 0.0001)] * len(trees),
+            "经度": ["?" if tree == damaged else str(lon + 0.0001) for tree in trees],
             "纬度": [str(lat + 0.0001)] * len(trees),
             "初始时间": ["2025-06-01"] * len(trees),
         }
@@ -112,7 +112,9 @@ def test_the_later_delivery_wins_and_a_changed_macro_builds_again(
     deliver(settings.data_path, 2, side=0.02, trees=again, unit_name="园林局")
     del again["9901020401000003"]
     again |= {"9901020401000002": "完好", "9901020401000004": "破损"}
-    deliver(settings.data_path, 3, side=0.005, trees=again, unit_name="园林绿化中心")
+    # The row of a tree that is refused says nothing of it: it is not missing.
+    again |= {"9901020401000005": "破损"}
+    deliver(settings.data_path, 3, side=0.005, trees=again, unit_name="园林绿化中心", damaged="9901020401000005")
     land_all(settings)
     prepare(settings)
     run_dbt(settings, ["build", *_SELECTED])

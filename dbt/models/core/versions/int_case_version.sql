@@ -2,7 +2,8 @@ select
     source_system || ':' || source_case_id as case_id,
     source_system || ':' || source_case_id || ':' || coalesce(layer, '') as report_id,
     {{ column_names('case') | join(',\n    ') }},
-    {{ is_superseded('_delivery_id') }} as _is_superseded
+    {{ is_superseded('_delivery_id') }} as _is_superseded,
+    {{ has_ended('_delivery_id') }} as _has_ended
 from (
     {{ feed('case') }}
 ) as fed

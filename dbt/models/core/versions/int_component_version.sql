@@ -1,6 +1,7 @@
 select
     {{ column_names('component') | join(',\n    ') }},
-    {{ is_superseded('_delivery_id') }} as _is_superseded
+    {{ is_superseded('_delivery_id') }} as _is_superseded,
+    {{ has_ended('_delivery_id') }} as _has_ended
 from (
     {{ feed('component') }}
 ) as fed

@@ -64,6 +64,21 @@ def test_a_refused_row_is_not_missing(sqlite_settings: Settings, tmp_path: Path)
     place.drop("2.csv", HEADER + "a,,1\nb,,tall\n")
     place.land()
     assert standing(place) == ["a", "b"]
+    # Core may not take the row for gone because its snapshot was superseded.
+    assert [load["has_gap_marks"] for load in place.loads()] == [True, True]
+
+
+def test_an_older_snapshot_that_lands_late_does_not_end_what_the_newest_refused(
+    sqlite_settings: Settings, tmp_path: Path
+) -> None:
+    place = register(sqlite_settings, tmp_path / "drops", path="{day}.csv", snapshot={"at": "day"})
+    place.drop("2.csv", HEADER + "a,,2\nb,,2\n")
+    place.land()
+    place.drop("3.csv", HEADER + "a,,3\nb,,tall\n")
+    place.land()
+    place.drop("1.csv", HEADER + "a,,1\nb,,1\nold,,1\n")
+    place.land()
+    assert standing(place) == ["a", "b"]
 
 
 def test_a_snapshot_that_lacks_too_much_is_refused_with_both_numbers(sqlite_settings: Settings, tmp_path: Path) -> None:
@@ -155,6 +170,7 @@ def test_where_the_key_holds_the_date_no_key_is_gone(sqlite_settings: Settings, 
         ("2", "a", False),
     ]
     assert superseded(place) == ["1.csv"]
+    assert [load["has_gap_marks"] for load in place.loads()] == [False, False]
 
 
 @pytest.mark.parametrize(
