@@ -128,6 +128,9 @@ def _check_head(document: OpenDataContractStandard, path: Path, report: Report) 
 def _check_directory(own: Mapping[str, Any], report: Report) -> None:
     for key, what in (
         ("titleZh", "title"),
+        ("purposeZh", "purpose"),
+        ("usageZh", "usage"),
+        ("limitationsZh", "text of limitations"),
         ("directoryItem", "directory item (数据大项)"),
         ("directorySubItem", "directory sub-item (数据小项)"),
     ):
@@ -136,6 +139,13 @@ def _check_directory(own: Mapping[str, Any], report: Report) -> None:
             report(key, f"the Chinese {what} is missing", f"add {key} to customProperties")
         elif not has_chinese(value):
             report(key, f"{value!r} has no Chinese", "write it in Chinese")
+    grain = own.get("grainZh")
+    if not grain:
+        report("grainZh", "the Chinese text of what one row is is missing", "add grainZh to customProperties: 每行为…")
+    elif not str(grain).startswith("每行为"):
+        report("grainZh", f"{grain!r} does not say what one row is", "begin it with 每行为")
+    elif str(grain).endswith("。"):
+        report("grainZh", f"{grain!r} ends with a full stop, which pages add", "leave the full stop out")
     if not has_latin(own.get("titleEn")):
         report("titleEn", "the English title is missing", "add titleEn to customProperties")
     one_of(own.get("sharingType"), vocabulary.SHARING_TYPES, "sharingType", report)

@@ -132,6 +132,7 @@ class Contract:
     title_zh: str
     title_en: str
     owner: str
+    grain_zh: str
     grain: str
     directory_item: str
     directory_sub_item: str
@@ -140,7 +141,11 @@ class Contract:
     data_grade: str
     frequency: Allowance | None
     lateness: Allowance | None
+    purpose_zh: str
     purpose: str
+    usage_zh: str
+    usage: str
+    limitations_zh: str
     limitations: str
     quarantine_share_allowed: float
     fields: tuple[Field, ...]
@@ -151,6 +156,13 @@ class Contract:
         """Names of the key fields, in key order."""
         keyed = [(f.key_position, f.name) for f in self.fields if f.key_position is not None]
         return tuple(name for _, name in sorted(keyed))
+
+    @property
+    def about(self) -> str:
+        """Title, row, purpose, usage and known defects as Markdown: a paragraph in Chinese, one in English."""
+        chinese = f"{self.title_zh}：{self.grain_zh}。{self.purpose_zh}{self.usage_zh}局限：{self.limitations_zh}"
+        english = f"{self.title_en}: {self.grain}. {self.purpose} {self.usage} Limitations: {self.limitations}"
+        return f"{chinese}\n\n{english}"
 
     @property
     def personal_fields(self) -> frozenset[str]:
@@ -228,7 +240,7 @@ def from_odcs(document: OpenDataContractStandard, path: Path) -> Contract:
         raise ContractError("needs a name and one schema with properties", where=str(path), fix="add them")
     table: SchemaObject = document.schema_[0]
     sla = {p.property: p for p in document.slaProperties or []}
-    team = document.team
+    team, texts = document.team, document.description
     return Contract(
         path=path,
         contract_id=document.id or "",
@@ -239,6 +251,7 @@ def from_odcs(document: OpenDataContractStandard, path: Path) -> Contract:
         title_zh=str(own.get("titleZh", "")),
         title_en=str(own.get("titleEn", "")),
         owner=(team.name or "") if team is not None and not isinstance(team, list) else "",
+        grain_zh=str(own.get("grainZh", "")),
         grain=table.dataGranularityDescription or "",
         directory_item=str(own.get("directoryItem", "")),
         directory_sub_item=str(own.get("directorySubItem", "")),
@@ -247,9 +260,13 @@ def from_odcs(document: OpenDataContractStandard, path: Path) -> Contract:
         data_grade=str(own.get("dataGrade", "")),
         frequency=_allowance(sla.get("frequency")),
         lateness=_allowance(sla.get("latency")),
-        purpose=(document.description.purpose or "") if document.description else "",
+        purpose_zh=str(own.get("purposeZh", "")),
+        purpose=(texts.purpose or "") if texts else "",
+        usage_zh=str(own.get("usageZh", "")),
+        usage=(texts.usage or "") if texts else "",
+        limitations_zh=str(own.get("limitationsZh", "")),
+        limitations=(texts.limitations or "") if texts else "",
         quarantine_share_allowed=float(own.get("quarantineShareAllowed", QUARANTINE_SHARE_ALLOWED)),
-        limitations=(document.description.limitations or "") if document.description else "",
         fields=tuple(_field(p) for p in table.properties or []),
         rules=tuple(_rule(q) for q in table.quality or [] if q.engine == "gridlake"),
     )

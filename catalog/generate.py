@@ -167,7 +167,14 @@ def _table(contract: Contract) -> dict[str, Any]:
         "city": contract.city,
         "domain": contract.domain,
         "owner": contract.owner,
+        "grain_zh": contract.grain_zh,
         "grain": contract.grain,
+        "purpose_zh": contract.purpose_zh,
+        "purpose": contract.purpose,
+        "usage_zh": contract.usage_zh,
+        "usage": contract.usage,
+        "limitations_zh": contract.limitations_zh,
+        "limitations": contract.limitations,
         "key": list(contract.key),
         "directory_item": contract.directory_item,
         "directory_sub_item": contract.directory_sub_item,
@@ -181,7 +188,7 @@ def _table(contract: Contract) -> dict[str, Any]:
     grain = contract.grain[:1].upper() + contract.grain[1:]
     return {
         "name": contract.name,
-        "description": f"{contract.title_zh} / {contract.title_en}. {grain.rstrip('.')}.",
+        "description": f"{contract.title_zh} / {contract.title_en}. {contract.grain_zh}。 {grain.rstrip('.')}.",
         "config": {"meta": _without_empty(about)},
         "columns": columns,
     }

@@ -186,6 +186,10 @@ CONTRACT_PROPERTIES = frozenset(
     {
         "titleZh",
         "titleEn",
+        "purposeZh",
+        "usageZh",
+        "limitationsZh",
+        "grainZh",
         "directoryItem",
         "directorySubItem",
         "sharingType",

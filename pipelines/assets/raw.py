@@ -53,7 +53,7 @@ def _asset(
     @dg.asset(
         key=key,
         group_name="raw",
-        description=f"{contract.title_zh} / {contract.title_en}: {contract.grain}.",
+        description=contract.about,
         kinds={system.kind, "ducklake"},
         owners=[f"team:{contract.owner}"] if contract.owner else None,
         tags={"city": system.city, "system": system.system},

@@ -109,6 +109,17 @@ def test_every_data_set_stands_on_the_catalog_page_as_its_contract_says(city: st
     assert [row for row in rows if row not in text] == []
 
 
+@pytest.mark.parametrize("city", CITIES)
+def test_every_data_set_stands_on_the_chinese_catalog_page_as_its_contract_says(city: str) -> None:
+    text = page("catalog/README.zh-CN.md")
+    rows = [
+        f"{c.title_zh}：{c.grain_zh.removeprefix('每行为')} | `{c.sharing_type}` | `{c.data_grade}` |"
+        for c in load_contracts(city).values()
+    ]
+    assert rows
+    assert [row for row in rows if row not in text] == []
+
+
 def test_the_contract_reference_names_every_property_and_every_term() -> None:
     terms = (
         vocabulary.SHARING_TYPES,

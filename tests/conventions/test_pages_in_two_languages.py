@@ -48,7 +48,8 @@ def examples(text: str) -> list[tuple[str, list[str]]]:
 
 
 def test_there_are_pages_in_two_languages() -> None:
-    assert {"README", "dbt/README", "catalog/README", "pipelines/README", "quality/README"} <= set(TRANSLATED)
+    manuals = ("dbt", "catalog", "pipelines", "quality", "docs/operate")
+    assert {"README", *(f"{folder}/README" for folder in manuals)} <= set(TRANSLATED)
 
 
 @pytest.mark.parametrize("name", TRANSLATED)

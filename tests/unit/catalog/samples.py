@@ -35,6 +35,10 @@ SOUND: Document = {
     "customProperties": custom(
         titleZh="热线工单",
         titleEn="Hotline orders",
+        purposeZh="工单。",
+        usageZh="案件。",
+        limitationsZh="未发现。",
+        grainZh="每行为一件工单的一个状态",
         directoryItem="案件数据",
         directorySubItem="热线工单",
         sharingType="conditional",

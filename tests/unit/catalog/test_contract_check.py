@@ -179,6 +179,23 @@ def test_what_the_directory_needs_is_demanded(tmp_path: Path, name: str) -> None
     assert name in {fault.field for fault in faults_of(tmp_path, document)}
 
 
+@pytest.mark.parametrize("name", ["purposeZh", "usageZh", "limitationsZh", "grainZh"])
+@pytest.mark.parametrize("value", [None, "", "Orders.", 7])
+def test_what_is_said_of_a_data_set_is_said_in_chinese(tmp_path: Path, name: str, value: Any) -> None:
+    document = sound()
+    set_custom(document["customProperties"], name, value)
+    (fault,) = faults_of(tmp_path, document)
+    assert fault.field == name
+    assert name in fault.fix or "Chinese" in fault.fix or "每行为" in fault.fix
+
+
+def test_the_chinese_grain_has_no_full_stop_of_its_own(tmp_path: Path) -> None:
+    document = sound()
+    set_custom(document["customProperties"], "grainZh", "每行为一件工单。")
+    (fault,) = faults_of(tmp_path, document)
+    assert (fault.field, fault.fix) == ("grainZh", "leave the full stop out")
+
+
 @pytest.mark.parametrize("entry", [{"value": -1}, {"value": "often"}, {"value": True}, {"value": 0}])
 def test_a_frequency_is_a_span(tmp_path: Path, entry: dict[str, Any]) -> None:
     document = sound()

@@ -22,7 +22,15 @@ def test_a_table_carries_what_its_contract_says(tmp_path: Path) -> None:
     assert (source["name"], source["database"], source["schema"]) == ("raw", "lake", "raw")
     (table,) = source["tables"]
     assert table["name"] == "hotline_case"
-    assert "One row is one state of one order" in table["description"]
+    assert (
+        table["description"]
+        == "热线工单 / Hotline orders. 每行为一件工单的一个状态。 One row is one state of one order."
+    )
+    about = table["config"]["meta"]
+    assert (about["grain_zh"], about["grain"]) == ("每行为一件工单的一个状态", "one row is one state of one order")
+    assert (about["purpose_zh"], about["purpose"]) == ("工单。", "Orders.")
+    assert (about["usage_zh"], about["usage"]) == ("案件。", "Cases.")
+    assert (about["limitations_zh"], about["limitations"]) == ("未发现。", "None known.")
     assert table["config"]["meta"]["key"] == ["order_no"]
     assert table["config"]["meta"]["sharing_type"] == "conditional"
     columns = {column["name"]: column for column in table["columns"]}
@@ -33,6 +41,13 @@ def test_a_table_carries_what_its_contract_says(tmp_path: Path) -> None:
         "restriction_reason": "a person's number",
     }
     assert columns["_load_seq"]["data_type"] == "BIGINT"
+
+
+def test_a_data_set_is_told_in_both_languages(tmp_path: Path) -> None:
+    assert contract(tmp_path).about.split("\n\n") == [
+        "热线工单：每行为一件工单的一个状态。工单。案件。局限：未发现。",
+        "Hotline orders: one row is one state of one order. Orders. Cases. Limitations: None known.",
+    ]
 
 
 def test_generating_is_deterministic_and_notices_drift(tmp_path: Path) -> None:
