@@ -23,6 +23,7 @@ import duckdb
 from pipelines.build import ensure_manifest, models_hash
 from pipelines.logs import last_lines, open_log
 from pipelines.services import Service
+from pipelines.source import load_sources
 from warehouse.engine import engine_threads
 from warehouse.errors import GridLakeError
 from warehouse.publish import current, serving_folder
@@ -199,9 +200,13 @@ def _compile(settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
     dashboards = load_dashboards()
     with _published(settings) as ask:
         idle = idle_filters(dashboards, lambda sql: bool(ask(sql)))
-    bundle = compile_bundle(manifest, dashboards, idle)
+    bundle = compile_bundle(manifest, dashboards, idle, _recorded(settings))
     access = compile_access(read_access(), bundle.datasets, bundle.slugs, units(settings))
     return dict(bundle.files), access
+
+
+def _recorded(settings: Settings) -> list[frozenset[str]]:
+    return [frozenset(entry.code for entry in system.records) for system in load_sources(settings.city)]
 
 
 def _write_bundle(folder: Path, assets: Mapping[str, str], access: Mapping[str, object]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 import pytest
 
+from pipelines.source_records import Record
 from tests.conventions.pages import ROOT
 from tests.conventions.test_models_and_contracts import described
 
@@ -18,7 +19,7 @@ MARTS = {
     if (ROOT / "dbt/models/mart" / f"{name}.sql").exists()
 }
 LANGUAGES = ("zh", "en")
-METRIC = {"name", "zh", "en", "sql", "format", "caveat_zh", "caveat_en"}
+METRIC = {"name", "zh", "en", "sql", "format", "caveat_zh", "caveat_en", "records"}
 
 
 def columns(model: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -94,6 +95,7 @@ def test_a_metric_asks_only_columns_of_its_view(model: dict[str, Any], metric: d
     assert set(metric) <= METRIC
     assert all(metric.get(language) for language in LANGUAGES)
     assert ("caveat_zh" in metric) == ("caveat_en" in metric)
+    assert set(metric.get("records", ())) <= set(get_args(Record))
     with duckdb.connect() as connection:
         shape = ", ".join(f'"{name}" {kind}' for name, kind in in_one_language(model).items())
         connection.execute(f"CREATE TABLE mart ({shape})")

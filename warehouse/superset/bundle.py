@@ -29,7 +29,7 @@ from warehouse.superset.faults import faults
 from warehouse.superset.filters import FilterName, chart_configuration, native_filters
 from warehouse.superset.layout import position
 from warehouse.superset.legend import legend_style, with_legends
-from warehouse.superset.marts import Column, Metric, Model, label, read_marts
+from warehouse.superset.marts import Column, Metric, Model, as_recorded, label, read_marts
 from warehouse.superset.scene import Scene
 from warehouse.superset.seeds import filled, label_colours
 from warehouse.superset.stand import with_stand
@@ -67,6 +67,7 @@ def compile_bundle(
     manifest: Mapping[str, Any],
     dashboards: Iterable[Dashboard] | None = None,
     idle: Collection[FilterName] = (),
+    recorded: Collection[frozenset[str]] | None = None,
 ) -> Bundle:
     """Compile dashboards and data sets.
 
@@ -74,6 +75,7 @@ def compile_bundle(
         manifest: dbt's manifest.json.
         dashboards: the definitions; those of the project if not given.
         idle: filters that have nothing to choose from, see `filters.idle_filters`.
+        recorded: what each of the city's source systems records; everything if not given.
 
     Raises:
         DashboardError: a dashboard names something that the manifest does not have; the first fault is told.
@@ -86,6 +88,8 @@ def compile_bundle(
             fix="correct the dashboard or the model's yml",
         )
     models = read_marts(manifest)
+    if recorded is not None:
+        models = as_recorded(models, recorded)
     files: dict[str, Any] = {
         "metadata.yaml": {"version": _VERSION, "type": "assets", "timestamp": _TIMESTAMP},
         f"databases/{ids.DATABASE}.yaml": _database(),

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 
 from warehouse.superset import grading
-from warehouse.superset.definition import Chart
+from warehouse.superset.definition import Chart, Text
 from warehouse.superset.scene import FONT_SIZE, TIME_FORMAT, Params, Scene, order
+
+NOT_RECORDED = Text(zh="来源系统未记录", en="Not recorded by the source systems")
 
 
 def number(chart: Chart, scene: Scene) -> Params:
-    """One figure, as large as its place allows."""
+    """One figure, as large as its place allows; below one that no source records stands so."""
     subtitle = chart.options.get("subtitle")
+    metric = scene.model.metrics.get(chart.metrics[0])
+    if metric is not None and not metric.is_recorded:
+        subtitle = NOT_RECORDED.model_dump()
     return {
         "metric": chart.metrics[0],
         "header_font_size": 0.8,

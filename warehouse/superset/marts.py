@@ -6,8 +6,8 @@ are one in a language is decided by `warehouse.languages`, for the serving file'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from warehouse.languages import collapsed
@@ -39,13 +39,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric of a model; `format` is a d3 format."""
+    """One metric of a model; `format` is a d3 format.
+
+    `records` are what a source system has to record, all of it, for the figure to mean something; `is_recorded` is
+    whether one of the city's does.
+    """
 
     name: str
     label: Text
     sql: str
     format: str = ""
     caveat: Text | None = None
+    records: frozenset[str] = frozenset()
+    is_recorded: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,24 @@ def read_marts(manifest: Mapping[str, Any]) -> dict[str, Model]:
     return dict(sorted(models.items()))
 
 
+def as_recorded(models: Mapping[str, Model], systems: Collection[frozenset[str]]) -> dict[str, Model]:
+    """The models of a city whose source systems record these things: metrics of what none records are empty.
+
+    A count over no rows is 0, and so is a sum that begins with 0: in a city that does not record closing there would
+    be no open case.
+    """
+
+    def judged(metric: Metric) -> Metric:
+        if any(metric.records <= system for system in systems) or not metric.records:
+            return metric
+        return replace(metric, sql=f"case when false then {metric.sql} end", is_recorded=False)
+
+    return {
+        name: replace(model, metrics={key: judged(metric) for key, metric in model.metrics.items()})
+        for name, model in models.items()
+    }
+
+
 def _meta(thing: Mapping[str, Any]) -> Mapping[str, Any]:
     configured: Mapping[str, Any] = (thing.get("config") or {}).get("meta") or thing.get("meta") or {}
     return configured
@@ -121,6 +145,7 @@ def _model(node: Mapping[str, Any]) -> Model:
             sql=str(metric["sql"]),
             format=str(metric.get("format") or ""),
             caveat=_text(metric, "caveat_"),
+            records=frozenset(metric.get("records") or ()),
         )
         for metric in meta.get("metrics", [])
     }

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 from uuid import UUID
 
+import duckdb
 import pytest
 import yaml
 
@@ -55,6 +56,36 @@ def test_another_process_gives_the_same_bytes(bundle: Bundle) -> None:
     )
     ours = hashlib.sha256(json.dumps(dict(bundle.files), sort_keys=True).encode()).hexdigest()
     assert done.stdout.strip() == ours
+
+
+@pytest.mark.parametrize(
+    ("systems", "is_recorded"),
+    [
+        ([{"filing", "closing"}], True),
+        ([{"public"}, {"filing", "closing", "urgency"}], True),
+        ([{"filing"}, {"closing"}], False),  # no case of either is known to be open
+        ([{"public"}], False),
+        ([], False),
+    ],
+)
+def test_what_no_system_records_is_empty_and_says_so(systems: list[set[str]], is_recorded: bool) -> None:
+    document = manifest()
+    (metric,) = node(document, "mart_thing")["config"]["meta"]["metrics"]
+    metric |= {"sql": "count(*)", "records": ["filing", "closing"]}
+    found = compile_bundle(document, [dashboard()], recorded=[frozenset(system) for system in systems])
+    for language, words in (("zh", "来源系统未记录"), ("en", "Not recorded by the source systems")):
+        path = next(p for p in found.files if p.endswith(f"/{language}/mart_thing.yaml"))
+        (asked,) = part(found, path)["metrics"]
+        with duckdb.connect() as connection:
+            rows = connection.execute(f"SELECT {asked['expression']} FROM range(0)").fetchall()
+        assert rows == [(0 if is_recorded else None,)]
+        slug = "sample" if language == "zh" else "sample-en"
+        told = part(found, f"charts/{slug}/count.yaml")["params"]["subtitle"]
+        assert told == ("" if is_recorded else words)
+
+
+def test_metrics_that_rest_on_no_record_stay_as_they_are(bundle: Bundle) -> None:
+    assert dict(compile_bundle(manifest(), [dashboard()], recorded=[]).files) == dict(bundle.files)
 
 
 def test_ids_do_not_change() -> None:
