@@ -116,11 +116,14 @@ def ensure_manifest(settings: Settings) -> Path:
 
 
 def run_dbt(settings: Settings, arguments: list[str], environment: Mapping[str, str] | None = None) -> None:
-    """Run one dbt command.
+    """Run one dbt command; one that reads the lake finds it as this release lays it out.
 
     Raises:
         BuildError: dbt failed; the message holds the end of what it printed.
     """
+    if arguments[0] != "parse":
+        with open_lake(settings, spatial=False):
+            pass  # opening for writing brings a lake of an earlier release up to date
     target = target_path(settings)
     target.mkdir(parents=True, exist_ok=True)
     command = [dbt_executable(), *arguments, "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]

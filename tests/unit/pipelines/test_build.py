@@ -19,6 +19,7 @@ from pipelines.build import (
     run_dbt,
 )
 from pipelines.landing.tables import column_types
+from tests.unit.warehouse.layout_1 import LAYOUT_1, lay_out
 from warehouse.lake import open_lake
 from warehouse.settings import Settings, load_settings
 
@@ -63,6 +64,14 @@ def test_prepare_makes_a_table_for_every_contract(sqlite_settings: Settings) -> 
             types = column_types(connection, "raw", contract.name)
             assert list(types)[: len(contract.fields)] == [f.name for f in contract.fields]
             assert column_types(connection, "quarantine", contract.name)
+
+
+def test_dbt_finds_a_lake_of_an_earlier_release_brought_up_to_date(sqlite_settings: Settings) -> None:
+    lay_out(sqlite_settings, LAYOUT_1)
+    run_dbt(sqlite_settings, ["seed", "--select", "case_status"])
+    with open_lake(sqlite_settings, read_only=True) as connection:
+        assert connection.execute("SELECT count(*) FROM lake.ops.withdrawal").fetchall() == [(0,)]
+        assert connection.execute("SELECT count(*) > 3 FROM lake.staging.case_status").fetchall() == [(True,)]
 
 
 def test_prepare_twice_writes_once(sqlite_settings: Settings) -> None:

@@ -5,31 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.warehouse.helpers import read, write
+from tests.unit.warehouse.layout_1 import LAYOUT_1, lay_out
 from warehouse.errors import LakeError
-from warehouse.extensions import connect
-from warehouse.lake import attachment, next_load_seq, open_lake, transact
+from warehouse.lake import next_load_seq, open_lake, transact
 from warehouse.layout import LAYOUT_VERSION
 from warehouse.settings import Settings
 
-SCHEMAS = ("raw", "quarantine", "staging", "core", "indicator", "mart", "share", "ops")
-# What release 0.1 of layout 1 wrote, kept as it was.
-LAYOUT_1 = """
-CREATE TABLE lake.ops.lake (city VARCHAR, layout_version INTEGER, created_at TIMESTAMP);
-CREATE TABLE lake.ops.load (
-    delivery_id VARCHAR, city VARCHAR, source VARCHAR, dataset VARCHAR, contract_version VARCHAR,
-    uri VARCHAR, content_hash VARCHAR, size_bytes BIGINT, modified_ns BIGINT,
-    fetched_count BIGINT, repeated_count BIGINT, read_count BIGINT, accepted_count BIGINT,
-    quarantined_count BIGINT, fix_counts VARCHAR, warning_counts VARCHAR,
-    unknown_columns VARCHAR[], missing_columns VARCHAR[], cursor_from VARCHAR, cursor_to VARCHAR,
-    load_seq BIGINT, started_at TIMESTAMP, loaded_at TIMESTAMP);
-CREATE TABLE lake.ops.watermark (
-    source VARCHAR, dataset VARCHAR, cursor_value VARCHAR, delivery_id VARCHAR, updated_at TIMESTAMP);
-CREATE TABLE lake.ops.build (load_seq BIGINT, models_hash VARCHAR, built_at TIMESTAMP);
-CREATE TABLE lake.ops.quality_result (
-    check_id VARCHAR, kind VARCHAR, layer VARCHAR, dataset VARCHAR, rule VARCHAR, severity VARCHAR,
-    is_passed BOOLEAN, checked_count BIGINT, failed_count BIGINT, failed_keys VARCHAR,
-    message VARCHAR, data_position BIGINT, checked_at TIMESTAMP);
-INSERT INTO lake.ops.lake VALUES ('demo', 1, TIMESTAMP '2026-01-01 08:00:00');
+ORDERS = """
 INSERT INTO lake.ops.load (delivery_id, dataset, city, source, read_count, accepted_count, load_seq)
     VALUES ('a', 'orders', 'demo', 'office', 2, 2, 41), ('b', 'orders', 'demo', 'office', 1, 1, 42);
 CREATE TABLE lake.raw.orders (order_no VARCHAR, _load_seq BIGINT);
@@ -37,20 +19,8 @@ INSERT INTO lake.raw.orders VALUES ('1', 41), ('2', 41), ('3', 42);
 """
 
 
-def lay_out(settings: Settings, statements: str) -> None:
-    settings.home_path.mkdir(parents=True, exist_ok=True)
-    connection = connect(extensions=("ducklake", "sqlite_scanner", "postgres_scanner"))
-    try:
-        connection.execute(attachment(settings).sql(read_only=False))
-        for schema in SCHEMAS:
-            connection.execute(f"CREATE SCHEMA lake.{schema}")
-        connection.execute(statements)
-    finally:
-        connection.close()
-
-
 def test_lake_of_layout_1_is_brought_up_to_date_whole(settings: Settings) -> None:
-    lay_out(settings, LAYOUT_1)
+    lay_out(settings, LAYOUT_1 + ORDERS)
     with (
         pytest.raises(LakeError, match=r"layout 1, not .*gridlake maintain"),
         open_lake(settings, read_only=True),
@@ -73,7 +43,7 @@ def test_lake_of_layout_1_is_brought_up_to_date_whole(settings: Settings) -> Non
 
 
 def test_upgraded_lake_has_the_tables_and_columns_of_a_new_one(sqlite_settings: Settings) -> None:
-    lay_out(sqlite_settings, LAYOUT_1)
+    lay_out(sqlite_settings, LAYOUT_1 + ORDERS)
     new = sqlite_settings.model_copy(update={"home": sqlite_settings.home_path / "new"})
     columns = (
         "SELECT table_name, column_name, column_type FROM __ducklake_metadata_lake.ducklake_column c"

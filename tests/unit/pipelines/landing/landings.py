@@ -159,7 +159,7 @@ def assert_books(lake: duckdb.DuckDBPyConnection, name: str) -> None:
              LATERAL (SELECT count(*) AS refused FROM lake.quarantine.{name} q WHERE q._delivery_id = l.delivery_id) b
         WHERE l.dataset = '{name}' AND (
             read_count <> accepted_count + quarantined_count OR fetched_count <> read_count + repeated_count
-            OR rows <> accepted_count - coalesce(withdrawn_count, 0) OR gone IS DISTINCT FROM deleted_count
+            OR rows <> accepted_count - coalesce(withdrawn_count, 0) OR gone <> coalesce(deleted_count, gone)
             OR places <> rows
             OR refused <> quarantined_count)"""
     ).fetchall()
