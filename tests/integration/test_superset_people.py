@@ -135,7 +135,7 @@ def test_an_account_is_offered_itself_and_nobody_else(sessions: dict[str, Supers
 def test_an_administrator_sees_who_owns_what(running_city: RunningCity) -> None:
     admin = running_city.sign_in("admin")
     assert "admin@gridlake.test" in admin.client.get("/api/v1/security/users/").text
-    assert admin.client.get("/api/v1/dashboard/cases").json()["result"]["owners"][0]["first_name"] == "GridLake"
+    assert admin.client.get("/api/v1/dashboard/cases").json()["result"]["owners"][0]["first_name"] == "系统管理员"
 
 
 def test_an_owner_is_kept_by_number_when_another_saves(sessions: dict[str, Superset]) -> None:

@@ -44,18 +44,31 @@ def test_every_session_is_opened_with_the_threads_it_is_given(tmp_path: Path) ->
     assert options(settings).threads == 3
 
 
+class _Told(logging.Handler):
+    """What a logger is told, whatever other handlers a command has given it in this process."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
 def test_a_process_tells_once_that_threads_are_left_out(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
-    monkeypatch.setattr(
-        logging.getLogger("gridlake"), "propagate", True
-    )  # a command that showed its progress has cut it
+    told, logger = _Told(), logging.getLogger("gridlake")
+    monkeypatch.setattr(logger, "handlers", [told])
+    monkeypatch.setattr(logger, "propagate", False)
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    request.addfinalizer(lambda: logger.setLevel(before))
 
     def tell(settings: Settings) -> list[str]:
-        caplog.clear()
-        with caplog.at_level(logging.INFO, logger="gridlake"):
-            engine_threads(settings)
-        return [record.getMessage() for record in caplog.records]
+        told.messages.clear()
+        engine_threads(settings)
+        return list(told.messages)
 
     few = load_settings(memory="701MB", threads=64)
     assert tell(few) == [
