@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +23,7 @@ from catalog.contract import load_contracts
 from pipelines.landing.tables import RAW_COLUMNS, column_types, ensure_tables
 from quality.held_back import holding
 from quality.results import latest_of, position
+from warehouse.durable import make_folder, sync
 from warehouse.engine import engine_threads
 from warehouse.errors import GridLakeError
 from warehouse.lake import attachment, open_lake, transact
@@ -28,6 +32,8 @@ from warehouse.settings import PROJECT_ROOT, Settings
 
 DBT_PROJECT = PROJECT_ROOT / "dbt"
 _INPUTS = ("*.sql", "*.yml", "*.csv")
+_PARSED = "parsed"
+_STALE_SECONDS = 3600
 _NO_INPUTS = ("target", "logs", "dbt_packages")
 
 
@@ -102,21 +108,47 @@ def _models_as_told(settings: Settings) -> str:
 def ensure_manifest(settings: Settings) -> Path:
     """dbt's manifest for the models as they are now; parsed again only when their text has changed.
 
+    It is a file of its own, whole or not there, named by what it was made from. The manifest in dbt's target folder is
+    written anew by every build, and half of it stands there while that goes on, or after it was killed.
+
     Raises:
         BuildError: dbt cannot parse the project; the message is dbt's.
     """
-    target = target_path(settings)
-    manifest, mark = target / "manifest.json", target / "models_hash"
-    current = f"{settings.city} {_models_as_told(settings)}"
-    if manifest.exists() and mark.exists() and mark.read_text() == current:
+    folder = target_path(settings)
+    current = hashlib.sha256(f"{settings.city} {_models_as_told(settings)}".encode()).hexdigest()
+    manifest = folder / f"{_PARSED}-{current[:20]}.json"
+    if manifest.exists():
         return manifest
-    run_dbt(settings, ["parse", "--no-partial-parse"])
-    mark.write_text(current)
+    make_folder(folder)
+    with tempfile.TemporaryDirectory(prefix=f"{_PARSED}-", dir=folder) as parsed:
+        run_dbt(settings, ["parse", "--no-partial-parse"], target=Path(parsed))
+        # The first build then need not parse again.
+        (Path(parsed) / "partial_parse.msgpack").replace(folder / "partial_parse.msgpack")
+        sync(Path(parsed) / "manifest.json")
+        (Path(parsed) / "manifest.json").replace(manifest)
+    sync(folder)
+    for other in folder.glob(f"{_PARSED}-*"):
+        if other.suffix == ".json" and other != manifest:
+            other.unlink(missing_ok=True)
+        elif other.is_dir() and time.time() - other.stat().st_mtime > _STALE_SECONDS:
+            shutil.rmtree(other, ignore_errors=True)  # left by a parse that was killed
     return manifest
 
 
-def run_dbt(settings: Settings, arguments: list[str], environment: Mapping[str, str] | None = None) -> None:
+def run_dbt(
+    settings: Settings,
+    arguments: list[str],
+    environment: Mapping[str, str] | None = None,
+    *,
+    target: Path | None = None,
+) -> None:
     """Run one dbt command; one that reads the lake finds it as this release lays it out.
+
+    Args:
+        settings: of the lake.
+        arguments: the command and its options.
+        environment: variables besides those that dbt's profile and the models read.
+        target: where dbt leaves what it makes; `target_path` if not given.
 
     Raises:
         BuildError: dbt failed; the message holds the end of what it printed.
@@ -124,10 +156,10 @@ def run_dbt(settings: Settings, arguments: list[str], environment: Mapping[str, 
     if arguments[0] != "parse":
         with open_lake(settings, spatial=False):
             pass  # opening for writing brings a lake of an earlier release up to date
-    target = target_path(settings)
-    target.mkdir(parents=True, exist_ok=True)
+    folder = target_path(settings)
+    folder.mkdir(parents=True, exist_ok=True)
     command = [dbt_executable(), *arguments, "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    command += ["--target-path", str(target), "--log-path", str(target / "logs")]
+    command += ["--target-path", str(target or folder), "--log-path", str(folder / "logs")]
     done = subprocess.run(  # noqa: S603  the command is ours, not a user's text
         command,
         env={**os.environ, **dbt_environment(settings), **(environment or {})},

@@ -87,6 +87,8 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             # Unit tests tell of the models' text, not of the data: they belong to `make test`.
             arguments = ["build", "--exclude-resource-type", "unit_test", *left_out(held)]
             arguments += ["--full-refresh"] if config.full_refresh else []
+            # What an earlier build found is not told again of one that does not come to its tests.
+            (target_path(current) / "run_results.json").unlink(missing_ok=True)
             invocation = dbt.cli(arguments, context=context, target_path=target_path(current), raise_on_error=False)
             yield from invocation.stream()
         if (invocation.target_path / "run_results.json").exists():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,16 +14,18 @@ from pipelines.build import (
     BuildState,
     current_state,
     dbt_environment,
+    ensure_manifest,
     is_build_due,
     models_hash,
     prepare,
     record_build,
     run_dbt,
+    target_path,
 )
 from pipelines.landing.tables import column_types
 from tests.unit.warehouse.layout_1 import LAYOUT_1, lay_out
 from warehouse.lake import open_lake
-from warehouse.settings import Settings, load_settings
+from warehouse.settings import PROJECT_ROOT, Settings, load_settings
 
 
 def test_a_new_lake_is_due_and_a_built_one_is_not(sqlite_settings: Settings) -> None:
@@ -55,6 +59,28 @@ def test_models_hash_follows_content_only(tmp_path: Path) -> None:
     assert models_hash(tmp_path) == first
     model.write_text("select 2")
     assert models_hash(tmp_path) != first
+
+
+def test_the_manifest_is_whole_whatever_a_killed_build_left(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(PROJECT_ROOT / "dbt", project, ignore=shutil.ignore_patterns("target", "logs", "models", "tests"))
+    (project / "models").mkdir()
+    monkeypatch.setattr("pipelines.build.DBT_PROJECT", project)
+    folder = target_path(sqlite_settings)
+    run_dbt(sqlite_settings, ["parse"])
+    killed = folder / "manifest.json"
+    killed.write_text(killed.read_text()[:1000])
+    manifest = ensure_manifest(sqlite_settings)
+    assert "metadata" in json.loads(manifest.read_text())
+    killed.write_text("{")
+    assert ensure_manifest(sqlite_settings) == manifest
+    assert "metadata" in json.loads(manifest.read_text())
+    # Another text of the models makes another manifest, and only that one stays.
+    (project / "dbt_project.yml").write_text((project / "dbt_project.yml").read_text() + "\n# changed\n")
+    other = ensure_manifest(sqlite_settings)
+    assert sorted(folder.glob("parsed-*")) == [other] != [manifest]
 
 
 def test_prepare_makes_a_table_for_every_contract(sqlite_settings: Settings) -> None:
