@@ -24,10 +24,10 @@ from pipelines.landing.tables import RAW_COLUMNS, column_types, ensure_tables
 from quality.held_back import holding
 from quality.results import latest_of, position
 from warehouse.durable import make_folder, sync
-from warehouse.engine import engine_threads
 from warehouse.errors import GridLakeError
-from warehouse.lake import attachment, open_lake, transact
-from warehouse.layout import tables
+from warehouse.lake.engine import engine_threads
+from warehouse.lake.layout import tables
+from warehouse.lake.session import attachment, open_lake, transact
 from warehouse.settings import PROJECT_ROOT, Settings
 
 DBT_PROJECT = PROJECT_ROOT / "dbt"

@@ -16,7 +16,7 @@ from pipelines.jobs import jobs
 from pipelines.resources import LakeResource
 from pipelines.schedules import schedules
 from pipelines.sensors import sensors
-from pipelines.source import load_sources
+from pipelines.sources.declared import load_sources
 from warehouse.settings import Settings, load_settings
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.source import SourceSystem
+from pipelines.sources.declared import SourceSystem
 
 CITY = "city"
 LAND = "land"

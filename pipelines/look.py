@@ -14,12 +14,12 @@ import duckdb
 
 from catalog.contract import Contract
 from pipelines.landing.land import LandingResult, land
-from pipelines.source import PullError, SourceError, SourceSystem
+from pipelines.sources.declared import PullError, SourceError, SourceSystem
 from quality.contract_checks import contract_checks, covered
 from quality.refusals import open_refusals
 from quality.results import changed_since, latest_of, left_over
 from quality.withdrawals import last_changes
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 log = logging.getLogger("gridlake")

@@ -14,7 +14,7 @@ from pipelines.assets.superset import dashboards
 from pipelines.jobs import land_all_job, publish_job
 from pipelines.landing.land import LandingResult
 from pipelines.resources import LakeResource
-from pipelines.source import load_sources
+from pipelines.sources.declared import load_sources
 from warehouse.settings import Settings
 
 

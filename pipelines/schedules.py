@@ -6,7 +6,7 @@ import dagster as dg
 
 from pipelines.assets.upkeep import upkeep
 from pipelines.jobs import AGAIN_IF_KILLED, BUILD
-from pipelines.source import SourceSystem
+from pipelines.sources.declared import SourceSystem
 
 
 def schedules(systems: list[SourceSystem], timezone: str) -> list[dg.ScheduleDefinition]:

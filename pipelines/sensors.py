@@ -12,15 +12,15 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.build import built_state, current_state
-from pipelines.connectors.cut import is_being_written
-from pipelines.connectors.files import find
+from pipelines.connectors.files.connector import find
+from pipelines.connectors.files.cut import is_being_written
 from pipelines.jobs import AGAIN_IF_KILLED, BUILD, PUBLISH
 from pipelines.resources import LakeResource
 from pipelines.serving_tables import NAME, is_published
-from pipelines.source import SourceSystem, expand
-from warehouse.changes import latest_snapshot
-from warehouse.lake import lake_exists, open_lake
-from warehouse.publish import current
+from pipelines.sources.declared import SourceSystem, expand
+from warehouse.lake.history import latest_snapshot
+from warehouse.lake.session import lake_exists, open_lake
+from warehouse.serving.publish import current
 from warehouse.settings import Settings, load_settings
 
 # What a run was asked for; runs with the same one are attempts at the same thing.

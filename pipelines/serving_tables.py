@@ -7,8 +7,8 @@ every run looks whether all of it is published.
 from __future__ import annotations
 
 from pipelines.build import built_state, held_back
-from warehouse.lake import open_lake
-from warehouse.publish import Partitioned, Publication, current, is_current, publish
+from warehouse.lake.session import open_lake
+from warehouse.serving.publish import Partitioned, Publication, current, is_current, publish
 from warehouse.settings import Settings
 
 NAME = "city"
@@ -70,7 +70,7 @@ def publish_city(settings: Settings) -> Publication:
     """Publish them; nothing is written when none of them changed.
 
     Raises:
-        LakeError: as `warehouse.publish.publish`.
+        LakeError: as `warehouse.serving.publish.publish`.
     """
     return publish(settings, NAME, TABLES, partitioned=PARTITIONED, views=VIEWS)
 
@@ -79,6 +79,6 @@ def is_published(settings: Settings) -> bool:
     """Whether what is served shows all of them as they are.
 
     Raises:
-        LakeError: as `warehouse.publish.is_current`.
+        LakeError: as `warehouse.serving.publish.is_current`.
     """
     return is_current(settings, NAME, TABLES, partitioned=PARTITIONED, views=VIEWS)

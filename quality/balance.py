@@ -9,7 +9,7 @@ from quality.raw_result import raw_result
 from quality.results import MAX_FAILED_KEYS, CheckResult
 from quality.texts import CheckText
 from warehouse.identifiers import checked, literal
-from warehouse.layout import row_count
+from warehouse.lake.layout import row_count
 
 
 def balance(connection: duckdb.DuckDBPyConnection, contract: Contract, position: int) -> CheckResult:

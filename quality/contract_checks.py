@@ -23,7 +23,7 @@ from quality.register_checks import collapse
 from quality.results import MAX_FAILED_KEYS, CheckResult, Severity, key_texts
 from quality.texts import CheckText
 from warehouse.identifiers import checked, literal
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 

@@ -18,7 +18,7 @@ from quality.results import MAX_FAILED_KEYS, CheckResult, key_texts, position, w
 from quality.texts import CheckText
 from warehouse.errors import GridLakeError
 from warehouse.identifiers import quoted
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 # The column in which dbt's generic tests return the tested column's failing values.

@@ -2,7 +2,7 @@
 
 `raw` holds plain times of the city's own clock. What carries an offset, or is counted from the Unix epoch, names an
 instant and is turned into that clock; what is local stays as it is. Does not belong here: which texts are a time at
-all (`rules`), and what a source file may say (`pipelines.source_parts`).
+all (`rules`), and what a source file may say (`pipelines.sources.parts`).
 
 Around a change of clocks: a local time that the clock skipped moves on by the hour that was skipped, if it has to be
 turned; one that came twice counts as the second time. Both are counted (`clock_change`).

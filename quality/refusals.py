@@ -20,8 +20,8 @@ import duckdb
 
 from warehouse.errors import GridLakeError
 from warehouse.identifiers import literal
-from warehouse.lake import open_lake, transact
-from warehouse.layout import row_count
+from warehouse.lake.layout import row_count
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 
 _OPEN = "closed_at IS NULL"

@@ -19,8 +19,8 @@ import pyarrow as pa
 from quality.texts import CheckText
 from quality.withdrawals import last_change
 from warehouse.identifiers import literal
-from warehouse.lake import lake_exists, open_lake, transact
-from warehouse.layout import tables
+from warehouse.lake.layout import tables
+from warehouse.lake.session import lake_exists, open_lake, transact
 from warehouse.settings import Settings
 
 MAX_FAILED_KEYS = 20

@@ -14,10 +14,10 @@ from catalog.codelists import code_list
 from catalog.contract import Contract, ContractError, Field
 from quality import moments as moment
 from quality.conditions import MAX_COUNTED, Condition
-from quality.coordinates import Coordinates
 from quality.moments import Moments, Telling
-from quality.points import judge_point, points_of
-from quality.shapes import judge_shape
+from quality.place.coordinates import Coordinates
+from quality.place.points import judge_point, points_of
+from quality.place.shapes import judge_shape
 from warehouse.identifiers import literal, quoted
 
 _INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})

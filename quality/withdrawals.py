@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.layout import row_count, tables
+from warehouse.lake.layout import row_count, tables
 
 _COLUMNS = (
     "withdrawal_seq, source, dataset, delivery_id, uri, is_pull, source_rows, reason, withdrawn_by, withdrawn_at,"

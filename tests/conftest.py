@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.build import ensure_manifest
-from warehouse.postgres import create_database, local_postgres
+from warehouse.lake.postgres import create_database, local_postgres
 from warehouse.settings import PREFIX, Settings, load_settings
 
 # What takes minutes goes first, and what waits for the same city not side by side: no worker is idle at the end.

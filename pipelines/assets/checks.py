@@ -13,10 +13,10 @@ from pipelines.resources import LakeResource
 from quality.contract_checks import contract_checks, covered
 from quality.held_back import HOLDING_RULES
 from quality.results import CheckResult, latest, position, record
-from quality.suite_report import write_report
-from quality.suite_run import run_suites
-from quality.suites import KEY_MODELS, Suite, suites_of
-from warehouse.lake import open_lake
+from quality.suites.declared import KEY_MODELS, Suite, suites_of
+from quality.suites.report import write_report
+from quality.suites.start import run_suites
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 CONTRACT = "contract"

@@ -26,9 +26,9 @@ from pipelines.build import (
 from pipelines.resources import LakeResource
 from quality.dbt_results import dbt_results, tests_of
 from quality.results import record
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
+from warehouse.lake.turn import writer_turn
 from warehouse.settings import Settings
-from warehouse.turn import writer_turn
 
 
 class ModelsConfig(dg.Config):

@@ -11,9 +11,9 @@ from pipelines.landing.commit import Counts
 from pipelines.landing.land import LandingResult, land
 from pipelines.landing.preview import preview
 from pipelines.resources import LakeResource
-from pipelines.source import PullError, SourceSystem
+from pipelines.sources.declared import PullError, SourceSystem
 from quality.refusals import open_refusals
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 
 log = logging.getLogger("gridlake")
 WRITER_POOL = "lake_writer"

@@ -15,7 +15,7 @@ from pipelines.resources import LakeResource
 )
 def dashboards(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:  # type: ignore[type-arg]
     """Import them when the files or the units have changed; nothing where Superset was never set up for this lake."""
-    from pipelines.superset import is_prepared, prepare_content
+    from pipelines.services.superset import is_prepared, prepare_content
 
     if not is_prepared(lake.settings):
         context.log.info("Superset has not been set up for this lake: `gridlake up` does it")

@@ -3,9 +3,9 @@
 import dagster as dg
 
 from pipelines.assets.raw import WRITER_POOL
-from pipelines.dagster_home import prune
 from pipelines.resources import LakeResource
-from warehouse.maintenance import maintain
+from pipelines.services.dagster_home import prune
+from warehouse.lake.maintenance import maintain
 
 
 @dg.op(pool=WRITER_POOL, description="Compaction, expiry of old snapshots, removal of old orphan files.")

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pipelines.demo_city import reference as ref
-from warehouse.extensions import connect
+from warehouse.lake.extensions import connect
 
 COLUMNS, ROWS = 20, 11
 # The north-west corner, in open sea.

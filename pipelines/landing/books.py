@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
-from pipelines.landing.batch import Batch, UnreadableDelivery
+from pipelines.connectors.batch import Batch, UnreadableDelivery
 from pipelines.landing.stage import STAGED, UNREADABLE
 
 

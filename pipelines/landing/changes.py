@@ -11,10 +11,10 @@ from datetime import datetime
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.landing.batch import UnreadableDelivery
+from pipelines.connectors.batch import UnreadableDelivery
 from pipelines.landing.stage import ORIGINAL, REPEATED, STAGED, Staged
 from pipelines.landing.tables import column_types
-from pipelines.source_parts import Cursor
+from pipelines.sources.parts import Cursor
 from quality.withdrawals import last_change
 from warehouse.identifiers import literal, quoted
 

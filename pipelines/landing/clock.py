@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from catalog.contract import Contract
-from pipelines.landing.batch import Delivery
-from pipelines.source import DatasetSource
+from pipelines.connectors.batch import Delivery
+from pipelines.sources.declared import DatasetSource
 from quality.moments import Moments
 from warehouse.identifiers import literal
 

@@ -8,18 +8,18 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from pipelines.landing.batch import UnreadableDelivery
+from pipelines.connectors.batch import UnreadableDelivery
 from pipelines.landing.books import compare_with_source
 from pipelines.landing.changes import GONE, cursor_end, mark_repeated, position_of, refuse_large_loss
 from pipelines.landing.snapshots import gone_keys, keys_held, leaves_gaps, mark_of, mark_superseded
 from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
 from pipelines.landing.withheld import WITHHELD, mark_withheld
-from pipelines.source import DatasetSource, SourceSystem
+from pipelines.sources.declared import DatasetSource, SourceSystem
 from quality.told import WITHDRAWN, label
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, optional_literal, quoted
-from warehouse.lake import next_load_seq, transact
+from warehouse.lake.session import next_load_seq, transact
 from warehouse.settings import Settings
 
 

@@ -12,7 +12,7 @@ import duckdb
 
 from warehouse.errors import GridLakeError
 from warehouse.identifiers import literal
-from warehouse.layout import row_count
+from warehouse.lake.layout import row_count
 
 
 class DeliveryError(GridLakeError):

@@ -15,16 +15,18 @@ from pathlib import Path
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.connectors import database, files, rest
-from pipelines.landing.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader, plain_name
+from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader, plain_name
+from pipelines.connectors.database import connector as database
+from pipelines.connectors.files import connector as files
+from pipelines.connectors.rest import connector as rest
 from pipelines.landing.clock import Clock
 from pipelines.landing.commit import Counts, commit
 from pipelines.landing.second_look import look_again
 from pipelines.landing.snapshots import leaves_gaps
 from pipelines.landing.stage import stage
-from pipelines.source import DatasetSource, PullError, SourceError, SourceSystem, expand
+from pipelines.sources.declared import DatasetSource, PullError, SourceError, SourceSystem, expand
 from quality.refusals import Refused, settle
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)

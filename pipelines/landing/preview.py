@@ -5,7 +5,7 @@ from __future__ import annotations
 from catalog.contract import Contract
 from pipelines.landing.tables import column_types
 from warehouse.identifiers import quoted
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 PREVIEW_ROWS = 5

@@ -11,12 +11,12 @@ import logging
 
 import duckdb
 
-from pipelines.landing.batch import UnreadableDelivery
+from pipelines.connectors.batch import UnreadableDelivery
 from pipelines.landing.changes import SEEN, fill_gone, newest_rows, refuse_large_loss, same_key
 from pipelines.landing.clock import Clock
 from pipelines.landing.stage import STAGED, Staged, stage
 from pipelines.landing.withheld import keep_withheld_keys
-from pipelines.source import DatasetSource
+from pipelines.sources.declared import DatasetSource
 from warehouse.identifiers import quoted
 
 log = logging.getLogger(__name__)

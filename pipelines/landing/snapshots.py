@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.landing.batch import Delivery
+from pipelines.connectors.batch import Delivery
 from pipelines.landing.changes import newest_rows, same_key
 from pipelines.landing.stage import STAGED
-from pipelines.source import DatasetSource
+from pipelines.sources.declared import DatasetSource
 from warehouse.identifiers import literal, optional_literal, quoted
 
 # Delivery n stands in the place of delivery d of the same register. Without a declared order the later one is newer.

@@ -13,12 +13,12 @@ from datetime import datetime
 import duckdb
 
 from catalog.contract import Contract, Field
-from pipelines.landing.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, not_read, plain_name
+from pipelines.connectors.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, not_read, plain_name
 from pipelines.landing.clock import Clock, latest, latest_column, moments
-from pipelines.source import DatasetSource
+from pipelines.sources.declared import DatasetSource
 from quality.conditions import Condition, any_of, mask_of, names_of
-from quality.coordinates import contradicts, named
 from quality.moments import COUNTED
+from quality.place.coordinates import contradicts, named
 from quality.rules import CompiledContract, compile_contract
 from warehouse.identifiers import literal, quoted
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.source import DatasetSource, SourceError, SourceSystem
-from pipelines.source_parts import Cursor
+from pipelines.sources.declared import DatasetSource, SourceError, SourceSystem
+from pipelines.sources.parts import Cursor
 from quality.moments import Telling, in_source
 from warehouse.identifiers import literal, optional_literal, quoted
 from warehouse.settings import Settings

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.connectors.files import path_pattern
+from pipelines.connectors.files.connector import path_pattern
 from pipelines.landing.deliveries import Delivered, DeliveryError, delivery_named
 from pipelines.landing.effects import Effect, effect_of, remember
 from pipelines.landing.row_names import any_of
@@ -22,10 +22,10 @@ from pipelines.landing.snapshots import leaves_gaps, mark_superseded
 from pipelines.landing.tables import ensure_record
 from pipelines.landing.tombstones import count_deletions, put_right, take_out, take_out_orphans
 from pipelines.landing.watermark import settle_watermark
-from pipelines.source import DatasetSource, SourceSystem
+from pipelines.sources.declared import DatasetSource, SourceSystem
 from quality.withdrawals import IN_FORCE, Withdrawal, withdrawals
 from warehouse.identifiers import literal
-from warehouse.lake import next_load_seq, open_lake, transact
+from warehouse.lake.session import next_load_seq, open_lake, transact
 from warehouse.settings import Settings
 
 _RECORD_ONLY = "_withdrawal_seq, original, broken_rules"

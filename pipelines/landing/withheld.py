@@ -15,7 +15,7 @@ from pipelines.landing.stage import ORIGINAL, REPEATED, STAGED, Staged
 from pipelines.landing.tables import column_types
 from quality.withdrawals import IN_FORCE, Withdrawal, withdrawals
 from warehouse.identifiers import literal, quoted
-from warehouse.layout import row_count
+from warehouse.lake.layout import row_count
 
 # Temporary table of staged row ids that were taken back.
 WITHHELD = "staged_withheld"

@@ -28,8 +28,8 @@ import pyarrow as pa  # noqa: E402
 
 from catalog.contract import load_contract  # noqa: E402
 from pipelines.landing.land import land  # noqa: E402
-from pipelines.source import SourceSystem  # noqa: E402
-from warehouse.lake import open_lake, transact  # noqa: E402
+from pipelines.sources.declared import SourceSystem  # noqa: E402
+from warehouse.lake.session import open_lake, transact  # noqa: E402
 from warehouse.settings import Settings, load_settings  # noqa: E402
 
 CONTRACTS = Path(__file__).parent / "contracts"

@@ -40,10 +40,10 @@ from conftest import free_port  # noqa: E402
 from superset_client import RunningCity, Superset  # noqa: E402
 
 from pipelines import serving_tables as share  # noqa: E402
-from pipelines.services import Register, running, wait_until_ready  # noqa: E402
-from pipelines.superset import prepare_content, prepare_database, service  # noqa: E402
-from warehouse.publish import Publication, current, publish  # noqa: E402
-from warehouse.serving import open_version  # noqa: E402
+from pipelines.services.processes import Register, running, wait_until_ready  # noqa: E402
+from pipelines.services.superset import prepare_content, prepare_database, service  # noqa: E402
+from warehouse.serving.publish import Publication, current, publish  # noqa: E402
+from warehouse.serving.reading import open_version  # noqa: E402
 from warehouse.settings import Settings, load_settings  # noqa: E402
 
 SIZES = (1_000_000, 10_000_000, 100_000_000)

@@ -29,7 +29,7 @@ import duckdb  # noqa: E402
 import serving_city  # noqa: E402
 from bench_serving import MEMORY, THREADS, settings_of  # noqa: E402
 
-from warehouse.lake import open_lake, pin_snapshot  # noqa: E402
+from warehouse.lake.session import open_lake, pin_snapshot  # noqa: E402
 
 RUNS = 10
 _QUERIES = {

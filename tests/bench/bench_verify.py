@@ -9,9 +9,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from warehouse.lake import open_lake, transact
+from warehouse.lake.session import open_lake, transact
+from warehouse.safety.verify import damage, verify
 from warehouse.settings import load_settings
-from warehouse.verify import damage, verify
 
 FILES = 10_000
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from lakes import REPOSITORY, differing, fingerprint
 
 from pipelines.demo_city.servers import advance, demo_city
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings, load_settings
 
 FIRST_DAY = date(2026, 4, 1)
@@ -31,10 +31,10 @@ WORK = """
 from catalog.contract import load_contracts
 from pipelines.build import current_state, is_build_due, prepare, record_build, run_dbt
 from pipelines.landing.land import land
-from pipelines.source import load_sources
-from warehouse.lake import open_lake
+from pipelines.sources.declared import load_sources
+from warehouse.lake.session import open_lake
 from warehouse.settings import load_settings
-from warehouse.turn import writer_turn
+from warehouse.lake.turn import writer_turn
 
 settings = load_settings()
 contracts = load_contracts(settings.city)

@@ -14,7 +14,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.unit.pipelines.landing.hosts import race
-from warehouse.postgres import create_database, local_postgres
+from warehouse.lake.postgres import create_database, local_postgres
 from warehouse.settings import load_settings
 
 

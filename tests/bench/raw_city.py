@@ -12,7 +12,7 @@ from functools import partial
 import duckdb
 
 from pipelines.build import DBT_PROJECT, prepare
-from warehouse.lake import open_lake, transact
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 
 DISTRICTS, STREETS, COMMUNITIES, GRIDS = 3, 5, 4, 4

@@ -11,7 +11,7 @@ from typing import Any
 from browser import WALL, Watched, chromium, sign_in
 from superset_client import RunningCity
 
-from warehouse.superset.access import read_access
+from catalog.serve.superset.access import read_access
 
 CHART_DATA = "/api/v1/chart/data"
 # Layers of a map come by Superset's older address, as a form.

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import duckdb
 
 from pipelines.build import prepare, run_dbt
-from warehouse.lake import open_lake, transact
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 
 DAYS = 1096

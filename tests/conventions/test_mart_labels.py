@@ -9,7 +9,7 @@ from typing import Any, get_args
 import duckdb
 import pytest
 
-from pipelines.source_records import Record
+from pipelines.sources.records import Record
 from tests.conventions.pages import ROOT
 from tests.conventions.test_models_and_contracts import described
 

@@ -14,9 +14,9 @@ from catalog.contract import load_contracts
 from pipelines.landing.tables import ensure_tables
 from tests.conventions.pages import ROOT, anchors, blocks, gridlake_calls, links, pages
 from tests.conventions.test_pages_cover_the_product import all_commands
-from warehouse.extensions import connect
 from warehouse.identifiers import quoted
-from warehouse.layout import create_tables
+from warehouse.lake.extensions import connect
+from warehouse.lake.layout import create_tables
 
 PAGES = [path.relative_to(ROOT).as_posix() for path in pages()]
 

@@ -14,13 +14,14 @@ from pydantic import BaseModel
 
 from catalog import vocabulary
 from catalog.contract import CONTRACTS, load_contracts
-from pipelines import source, source_parts
-from pipelines.cli import app
-from pipelines.source import SOURCES, load_sources
-from quality import points, shapes
-from quality.suites import KEY_MODELS
+from pipelines.command.app import app
+from pipelines.sources import declared as source
+from pipelines.sources import parts as source_parts
+from pipelines.sources.declared import SOURCES, load_sources
+from quality.place import points, shapes
+from quality.suites.declared import KEY_MODELS
 from tests.conventions.pages import ROOT, named, page
-from warehouse.layout import _OPS_TABLES
+from warehouse.lake.layout import _OPS_TABLES
 from warehouse.settings import PREFIX, Settings
 
 READMES = ("README.md", "README.zh-CN.md")

@@ -15,12 +15,12 @@ SHOWN = (
     "dbt/models/mart/*.yml",
     "dbt/seeds/standards/*.csv",
     "dbt/seeds/contracts/*.csv",
-    "warehouse/superset/dashboards/*.yml",
-    "warehouse/superset/server/embedded.py",
+    "catalog/serve/superset/dashboards/*.yml",
+    "catalog/serve/superset/server/embedded.py",
     "catalog/contracts/demo/*.yml",
     "README.zh-CN.md",
     "*/*.zh-CN.md",
-    "warehouse/superset/README.zh-CN.md",
+    "catalog/serve/superset/README.zh-CN.md",
 )
 # What must not be written -> what to write. A pattern is a regular expression.
 INSTEAD = {
@@ -51,7 +51,7 @@ INSTEAD = {
 }
 # Where such a word is another thing.
 ALLOWED = {
-    "warehouse/superset/README.zh-CN.md": {"维度"},  # a chart's dimension
+    "catalog/serve/superset/README.zh-CN.md": {"维度"},  # a chart's dimension
     "dbt/seeds/standards/class_standard.csv": {"合同", "逐月", "下限"},  # names of the national list
 }
 

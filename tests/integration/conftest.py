@@ -16,7 +16,7 @@ from lakes import BuiltLake, gridlake
 from playwright.sync_api import Browser
 from superset_client import RunningCity
 
-from pipelines.services import Register
+from pipelines.services.processes import Register
 from warehouse.settings import load_settings
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from catalog.contract import load_contracts
 from pipelines.build import prepare, run_dbt
 from pipelines.landing.land import land
-from pipelines.source import load_sources
-from warehouse.lake import open_lake
-from warehouse.layout import tables
+from pipelines.sources.declared import load_sources
+from warehouse.lake.layout import tables
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 REPOSITORY = Path(__file__).resolve().parents[2]

@@ -5,7 +5,7 @@ Belongs here: the promise. It reads no file of the project; the tests hold the f
 
 from __future__ import annotations
 
-from warehouse.superset.access import Access
+from catalog.serve.superset.access import Access
 
 ROLES = ("steward", "analyst", "leader", "department", "public")
 

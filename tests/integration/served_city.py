@@ -15,8 +15,8 @@ from lakes import gridlake
 
 from catalog.contract import load_contracts
 from pipelines.jobs import AGAIN_IF_KILLED
-from warehouse.lake import lake_exists, open_lake
-from warehouse.layout import tables
+from warehouse.lake.layout import tables
+from warehouse.lake.session import lake_exists, open_lake
 from warehouse.settings import Settings, load_settings
 
 _REPOSITORY = {"repositoryLocationName": "gridlake", "repositoryName": "__repository__"}

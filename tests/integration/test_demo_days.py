@@ -12,9 +12,9 @@ from lakes import MODELS_ONLY, BuiltLake, differing, fingerprint, land_and_build
 
 from pipelines.build import run_dbt
 from pipelines.demo_city.servers import advance, demo_city
-from warehouse.lake import open_lake, transact
-from warehouse.publish import current
-from warehouse.serving import open_version
+from warehouse.lake.session import open_lake, transact
+from warehouse.serving.publish import current
+from warehouse.serving.reading import open_version
 from warehouse.settings import load_settings
 
 

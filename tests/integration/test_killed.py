@@ -15,7 +15,7 @@ from served_city import ServedCity, raw_counts, until
 from catalog.contract import load_contracts
 from pipelines.demo_city.servers import demo_city
 from pipelines.landing.land import land
-from pipelines.source import load_sources
+from pipelines.sources.declared import load_sources
 from warehouse.settings import Settings, load_settings
 
 

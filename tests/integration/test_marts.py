@@ -14,9 +14,9 @@ from shapely.geometry import Polygon
 from shapely.ops import unary_union
 
 from catalog.contract import load_contracts
-from pipelines.source import load_sources
+from pipelines.sources.declared import load_sources
 from tests.conventions.test_mart_labels import MARTS, in_one_language
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 
 # A ring is drawn without the holes of an area and without details below 1 m.
 DRAWN_EXACTLY = 0.01

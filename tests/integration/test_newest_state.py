@@ -17,8 +17,8 @@ from catalog.contract import load_contracts
 from pipelines.build import DBT_PROJECT, current_state, prepare, run_dbt
 from pipelines.demo_city.writers import xlsx
 from pipelines.landing.land import land
-from pipelines.source import load_sources
-from warehouse.lake import open_lake, transact
+from pipelines.sources.declared import load_sources
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings, load_settings
 
 _SYSTEMS = ("department_drops", "greenery_bureau")

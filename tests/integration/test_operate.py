@@ -16,8 +16,8 @@ import pytest
 from conftest import free_port
 from superset_client import RunningCity
 
-from pipelines.services import Register, running, wait_until_ready
-from pipelines.superset import service
+from pipelines.services.processes import Register, running, wait_until_ready
+from pipelines.services.superset import service
 from warehouse.settings import PROJECT_ROOT, load_settings
 
 OPERATE = PROJECT_ROOT / "docs" / "operate"

@@ -9,11 +9,11 @@ import policy
 import pytest
 from superset_client import RunningCity, Superset
 
-from pipelines.superset import accounts
-from warehouse.publish import current
+from catalog.serve.superset.access import unit_role
+from catalog.serve.superset.ids import MARK
+from pipelines.services.superset import accounts
+from warehouse.serving.publish import current
 from warehouse.settings import Settings, load_settings
-from warehouse.superset.access import unit_role
-from warehouse.superset.ids import MARK
 
 ROWS = {"expressionType": "SQL", "sqlExpression": "count(*)", "label": "rows"}
 
@@ -59,14 +59,14 @@ def datasets(running_city: RunningCity) -> dict[str, int]:
 
 
 def counted(serving: Path, sql: str) -> Any:
-    from warehouse.serving import open_version
+    from warehouse.serving.reading import open_version
 
     with open_version(serving, threads=1, memory="400MB") as connection:
         return connection.execute(sql).fetchall()[0][0]
 
 
 def with_units_below(serving: Path, unit: str) -> list[str]:
-    from warehouse.serving import open_version
+    from warehouse.serving.reading import open_version
 
     with open_version(serving, threads=1, memory="400MB") as connection:
         rows = connection.execute(
@@ -103,7 +103,7 @@ def test_the_public_may_ask_published_columns_and_no_other(
     dataset: str, running_city: RunningCity, serving: Path
 ) -> None:
     """A stranger may ask for every column of a data set that is public: its columns are what is published."""
-    from warehouse.serving import open_version
+    from warehouse.serving.reading import open_version
 
     with open_version(serving, threads=1, memory="400MB") as connection:
         found = connection.execute(f"DESCRIBE zh.{dataset}").fetchall()

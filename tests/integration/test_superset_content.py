@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipelines import superset
+from catalog.serve.superset.access import compile_access
+from catalog.serve.superset.definition import load_dashboards
+from pipelines.services import superset
 from warehouse.settings import Settings, load_settings
-from warehouse.superset.access import compile_access
-from warehouse.superset.definition import load_dashboards
 
 KINDS = ("dashboards", "slices", "tables", "row_level_security_filters", "ab_role")
 

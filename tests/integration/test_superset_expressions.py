@@ -13,11 +13,11 @@ import httpx
 import pytest
 from superset_client import RunningCity, Superset
 
-from pipelines.superset import accounts
-from warehouse.serving import open_version
+from catalog.serve.superset.access import unit_role
+from catalog.serve.superset.ids import MARK
+from pipelines.services.superset import accounts
+from warehouse.serving.reading import open_version
 from warehouse.settings import load_settings
-from warehouse.superset.access import unit_role
-from warehouse.superset.ids import MARK
 
 # What the escape would show: it stands in no data set that a stranger or a department sees.
 SECRET = "SELECT version FROM main._publication"

@@ -10,7 +10,7 @@ from browser import CHART, WALL, Watched, pictures_folder, sign_in
 from playwright.sync_api import Browser, ViewportSize, expect
 from superset_client import RunningCity
 
-from warehouse.superset.access import read_access
+from catalog.serve.superset.access import read_access
 
 SLUGS = list(read_access().dashboards)
 SCREENS = {"wall": WALL, "laptop": ViewportSize(width=1366, height=768)}

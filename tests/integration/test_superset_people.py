@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 from superset_client import RunningCity, Superset
 
-from pipelines import superset
+from catalog.serve.superset.access import unit_role
+from catalog.serve.superset.ids import MARK
+from pipelines.services import superset
 from warehouse.settings import PROJECT_ROOT, load_settings
-from warehouse.superset.access import unit_role
-from warehouse.superset.ids import MARK
 
 ACCOUNTS = {
     "people-department": [unit_role("990102_lighting")],

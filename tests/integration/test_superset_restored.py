@@ -9,11 +9,11 @@ from pathlib import Path
 
 from superset_client import RunningCity
 
-from pipelines.superset import ENVIRONMENT, accounts, service
-from warehouse.backup import backup
-from warehouse.restore import restore
+from catalog.serve.superset.ids import MARK
+from pipelines.services.superset import ENVIRONMENT, accounts, service
+from warehouse.safety.backup import backup
+from warehouse.safety.restore import restore
 from warehouse.settings import PROJECT_ROOT, Settings, load_settings
-from warehouse.superset.ids import MARK
 
 # Superset itself answers, at the same door as for everybody; it just needs no port for that.
 _KNOCK = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import superset
+from pipelines.services import superset
 from warehouse.errors import SettingsError
 from warehouse.settings import PROJECT_ROOT, load_settings
 
@@ -33,7 +33,7 @@ def test_processes_on_postgresql_count_wrong_passwords_together(tmp_path: Path, 
     tried = f"""
 from concurrent.futures import ThreadPoolExecutor
 from sqlalchemy import create_engine
-from warehouse.superset.server.guesses import Attempt, Guesses, prepare
+from catalog.serve.superset.server.guesses import Attempt, Guesses, prepare
 engine = create_engine(open({str(told.metadata_file)!r}).read().strip())
 prepare(engine)
 guesses = Guesses(engine, "key")
@@ -53,7 +53,7 @@ with ThreadPoolExecutor(5) as pool:
 
 def test_a_secret_of_the_environment_is_used_and_no_file_is_made(tmp_path: Path) -> None:
     told = superset.options(load_settings(home=tmp_path / "home"))
-    asked = "import json; from warehouse.superset.server import config as c;"
+    asked = "import json; from catalog.serve.superset.server import config as c;"
     asked += " print(json.dumps([c.SECRET_KEY, c.GUEST_TOKEN_JWT_SECRET]))"
     done = subprocess.run(
         [str(superset.ENVIRONMENT / "bin" / "python"), "-c", asked],

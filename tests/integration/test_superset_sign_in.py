@@ -8,9 +8,9 @@ import httpx
 import pytest
 from superset_client import RunningCity, Superset
 
-from pipelines.superset import SupersetError, accounts
+from catalog.serve.superset.ids import MARK
+from pipelines.services.superset import SupersetError, accounts
 from warehouse.settings import Settings, load_settings
-from warehouse.superset.ids import MARK
 
 DOOR = "/api/v1/security/login"
 LIMIT = 10

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from superset_client import RunningCity, Superset
 
-from pipelines.superset import accounts
+from catalog.serve.superset.ids import MARK
+from pipelines.services.superset import accounts
 from warehouse.settings import load_settings
-from warehouse.superset.ids import MARK
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from lakes import BuiltLake, gridlake
 from playwright.sync_api import Browser
 from superset_client import RunningCity
 
-from warehouse.superset.access import read_access
+from catalog.serve.superset.access import read_access
 
 
 @pytest.fixture(scope="module")

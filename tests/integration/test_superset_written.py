@@ -16,11 +16,11 @@ import httpx
 import pytest
 from superset_client import RunningCity, Superset
 
-from pipelines.superset import accounts
-from warehouse.serving import open_version
+from catalog.serve.superset.access import unit_role
+from catalog.serve.superset.ids import MARK
+from pipelines.services.superset import accounts
+from warehouse.serving.reading import open_version
 from warehouse.settings import load_settings
-from warehouse.superset.access import unit_role
-from warehouse.superset.ids import MARK
 
 ROWS = {"expressionType": "SQL", "sqlExpression": "count(*)", "label": "n"}
 # Superset's own parser looks for row rules by the exact name; DuckDB takes any spelling for the same table.

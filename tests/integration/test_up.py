@@ -16,7 +16,7 @@ import pytest
 from conftest import free_port
 from lakes import GRIDLAKE, REPOSITORY, gridlake
 
-from pipelines.services import Register
+from pipelines.services.processes import Register
 
 
 @pytest.fixture(scope="module")

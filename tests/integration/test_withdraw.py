@@ -16,10 +16,10 @@ from pipelines.demo_city.writers import xlsx
 from pipelines.landing.deliveries import deliveries
 from pipelines.landing.land import land
 from pipelines.landing.withdraw import undo, withdraw
-from pipelines.source import SourceSystem, load_sources
-from warehouse.extensions import connect
-from warehouse.lake import attachment, open_lake
-from warehouse.layout import tables
+from pipelines.sources.declared import SourceSystem, load_sources
+from warehouse.lake.extensions import connect
+from warehouse.lake.layout import tables
+from warehouse.lake.session import attachment, open_lake
 from warehouse.settings import Settings, load_settings
 
 _DISTRICT, _GRID = "990102", "990102001001001"

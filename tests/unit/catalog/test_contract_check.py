@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog import vocabulary
-from catalog.check import Fault, check_contracts, require_sound
+from catalog.check.contracts import Fault, check_contracts, require_sound
 from catalog.contract import ContractError
 from tests.unit.catalog.samples import Document, custom, field, set_custom, sound, write
 

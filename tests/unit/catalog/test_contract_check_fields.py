@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from catalog.check import Fault, check_contracts
+from catalog.check.contracts import Fault, check_contracts
 from catalog.vocabulary import PHYSICAL_TYPES, base_type
 from tests.unit.catalog.samples import custom, field, set_custom, sound, write
 

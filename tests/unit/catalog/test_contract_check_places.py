@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from catalog.check import check_contracts
+from catalog.check.contracts import check_contracts
 from catalog.contract import Box, load_contracts
 from tests.unit.catalog.samples import Document, custom, field, sound, write
 

@@ -24,7 +24,7 @@ from pipelines.build import (
 )
 from pipelines.landing.tables import column_types
 from tests.unit.warehouse.layout_1 import LAYOUT_1, lay_out
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import PROJECT_ROOT, Settings, load_settings
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.cli import app
-from warehouse.lake import open_lake, transact
+from pipelines.command.app import app
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import load_settings
 
 runner = CliRunner()
@@ -225,7 +225,7 @@ def test_full_disk_met_by_others_is_one_message(small_lake: Path, monkeypatch: p
     def full(*_: object) -> None:
         raise RuntimeError("(sqlite3.OperationalError) database or disk is full")
 
-    monkeypatch.setattr("pipelines.status.status", full)
+    monkeypatch.setattr("pipelines.command.state.status", full)
     result = runner.invoke(app, ["status"])
     assert result.exit_code == 1
     assert "the disk is full" in result.stderr

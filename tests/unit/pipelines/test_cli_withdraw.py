@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from catalog.contract import load_contracts
-from pipelines.cli import app
+from pipelines.command.app import app
 from pipelines.landing.land import land
-from pipelines.source import load_sources
-from warehouse.lake import open_lake
+from pipelines.sources.declared import load_sources
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings, load_settings
 
 runner = CliRunner()

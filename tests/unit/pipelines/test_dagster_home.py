@@ -14,12 +14,12 @@ import pytest
 import yaml
 from dagster._core.events import EngineEventData
 
-from pipelines.dagster_home import dagster_home, dagster_instance, end_dead_runs, prune, stuck_runs
 from pipelines.jobs import AGAIN_IF_KILLED
-from pipelines.launcher import Worker, worker_tags
-from pipelines.services import Register
+from pipelines.services.dagster_home import dagster_home, dagster_instance, end_dead_runs, prune, stuck_runs
+from pipelines.services.launcher import Worker, worker_tags
+from pipelines.services.processes import Register
+from warehouse.lake.turn import run_turn
 from warehouse.settings import Settings, load_settings
-from warehouse.turn import run_turn
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pipelines.assets.raw import WRITER_POOL, raw_assets
 from pipelines.jobs import jobs
 from pipelines.schedules import schedules
 from pipelines.sensors import ATTEMPTS, STATE_TAG, attempt, drops_fingerprint, sensors
-from pipelines.source import load_sources
+from pipelines.sources.declared import load_sources
 from warehouse.settings import load_settings
 
 CITIES = ("demo", "washington_dc")

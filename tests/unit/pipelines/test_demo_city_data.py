@@ -18,7 +18,7 @@ from pipelines.demo_city import reference as ref
 from pipelines.demo_city.clock import seconds
 from pipelines.demo_city.defects import expected_defects, expected_quarantine
 from pipelines.demo_city.generate import World, advance_files, build_world, generate, read_state
-from warehouse.extensions import connect
+from warehouse.lake.extensions import connect
 from warehouse.settings import PROJECT_ROOT
 
 END = seconds("2026-04-01") - 1

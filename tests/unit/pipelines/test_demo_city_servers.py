@@ -19,7 +19,7 @@ import pytest
 
 from pipelines.demo_city.generate import read_state
 from pipelines.demo_city.servers import advance, demo_city, environment_file, joined_city, running_variables
-from warehouse.extensions import connect
+from warehouse.lake.extensions import connect
 from warehouse.settings import PROJECT_ROOT
 
 REQUESTS = "/open311/v2/requests.json"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.logs import Follower, LogLimits, last_lines, open_log, rotate
-from pipelines.services import Register, Service, ServiceError, refuse_ended, running
+from pipelines.services.logs import Follower, LogLimits, last_lines, open_log, rotate
+from pipelines.services.processes import Register, Service, ServiceError, refuse_ended, running
 
 LIMITS = LogLimits(most_bytes=100, kept=2)
 

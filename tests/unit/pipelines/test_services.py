@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipelines.services import (
+from pipelines.services.processes import (
     Register,
     Service,
     ServiceError,
@@ -32,7 +32,7 @@ DEAF = (sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG
 STARTER = """
 import signal, sys, threading
 from pathlib import Path
-from pipelines.services import Register, Service, running
+from pipelines.services.processes import Register, Service, running
 signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 home = Path(sys.argv[1])
 register = Register(home)
@@ -70,7 +70,7 @@ def test_a_service_ends_with_the_processes_it_started(register: Register, tmp_pa
 def test_a_service_that_does_not_listen_is_killed(
     register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipelines.services._STOP_SECONDS", 0.5)
+    monkeypatch.setattr("pipelines.services.processes._STOP_SECONDS", 0.5)
     with register.held(), running(Service("deaf", DEAF), register, tmp_path / "logs") as process:
         pass
     assert process.poll() is not None

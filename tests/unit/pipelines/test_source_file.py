@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.source import SourceError, SourceSystem, expand, load_source, load_sources, secrets_of, without
+from pipelines.sources.declared import SourceError, SourceSystem, expand, load_source, load_sources, secrets_of, without
 from warehouse.settings import load_settings
 
 SOUND = {

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 from typing import get_args
 
-from pipelines.source import load_source, load_sources
-from pipelines.source_names import FOLDER, generate, seeds, source_records_csv, source_systems_csv
-from pipelines.source_records import Record
+from pipelines.sources.declared import load_source, load_sources
+from pipelines.sources.names import FOLDER, generate, seeds, source_records_csv, source_systems_csv
+from pipelines.sources.records import Record
 
 SYSTEM = """\
 city: demo

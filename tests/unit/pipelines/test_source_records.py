@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipelines.source import SourceError, load_source
+from pipelines.sources.declared import SourceError, load_source
 
 HEAD = {
     "city": "demo",

@@ -16,16 +16,16 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from pipelines.build import current_state, record_build
-from pipelines.cli import app
-from pipelines.cli_status import sources_table, status_tables
+from pipelines.command.app import app
+from pipelines.command.state import LEAST_FREE_BYTES, DatasetStatus, Status, status
+from pipelines.command.status import sources_table, status_tables
 from pipelines.serving_tables import NAME
-from pipelines.source import load_sources
-from pipelines.status import LEAST_FREE_BYTES, DatasetStatus, Status, status
+from pipelines.sources.declared import load_sources
 from quality.results import CheckResult, record
 from quality.texts import CheckText
 from tests.unit.pipelines.landing.landings import Place, files
-from warehouse.lake import open_lake, transact
-from warehouse.publish import publish
+from warehouse.lake.session import open_lake, transact
+from warehouse.serving.publish import publish
 from warehouse.settings import Settings
 
 runner = CliRunner()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pipelines.source import SourceSystem
-from pipelines.strays import strays
+from pipelines.command.strays import strays
+from pipelines.sources.declared import SourceSystem
 from warehouse.settings import Settings
 
 

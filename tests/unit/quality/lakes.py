@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from catalog.contract import Contract
-from warehouse.lake import open_lake, transact
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 
 LANDED = datetime(2026, 3, 1, 8)

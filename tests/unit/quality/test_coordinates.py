@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from quality import epsg
-from quality.coordinates import Coordinates, codes_of, contradicts, named, point_in_lake
-from warehouse.extensions import connect
+from quality.place import epsg
+from quality.place.coordinates import Coordinates, codes_of, contradicts, named, point_in_lake
+from warehouse.lake.extensions import connect
 
 QUICK = settings(
     max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True

@@ -6,7 +6,7 @@ from datetime import datetime
 from quality.results import CheckResult, key_texts, latest, record, without_values
 from quality.texts import CheckText
 from tests.unit.quality.lakes import opened
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 PASSED = CheckResult(

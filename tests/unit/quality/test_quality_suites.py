@@ -11,9 +11,9 @@ import pytest
 
 from catalog.contract import Contract, load_contracts
 from quality.results import CheckResult
-from quality.suite_report import KEPT_RUNS, write_report
-from quality.suite_run import run_suites
-from quality.suites import Suite, core_suites, raw_suite, suites_of
+from quality.suites.declared import Suite, core_suites, raw_suite, suites_of
+from quality.suites.report import KEPT_RUNS, write_report
+from quality.suites.start import run_suites
 from tests.unit.catalog.samples import contract as make_contract
 from tests.unit.catalog.samples import field, set_custom, sound
 from tests.unit.quality.lakes import Row, opened
@@ -170,7 +170,7 @@ def test_every_contract_and_key_model_of_the_project_has_a_suite() -> None:
 
 
 def test_importing_quality_does_not_import_great_expectations() -> None:
-    imports = "import sys, quality.suites, quality.suite_run, quality.results, quality.contract_checks"
+    imports = "import sys, quality.suites.declared, quality.suites.start, quality.results, quality.contract_checks"
     code = f"{imports}; print('great_expectations' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

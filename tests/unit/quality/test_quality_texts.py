@@ -10,7 +10,7 @@ import yaml
 
 from catalog.contract import load_contracts
 from quality.rules import compile_contract
-from quality.suites import core_suites, raw_suite
+from quality.suites.declared import core_suites, raw_suite
 from quality.texts import MAX_VALUES, CheckText, CheckTextError, sentences
 from warehouse.settings import PROJECT_ROOT
 

@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from quality.refusals import RefusalError, Refused, accept, open_refusals, settle
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 CUT = Refused("orders", "2026-04.csv", "hash-1", "the file is cut off. Fix: deliver it again")

@@ -17,7 +17,7 @@ from catalog.contract import ContractError, Rule
 from quality.conditions import MAX_COUNTED
 from quality.rules import cast, compile_contract, plain_cast
 from tests.unit.pipelines.landing.landings import contract, field
-from warehouse.extensions import connect
+from warehouse.lake.extensions import connect
 
 QUICK = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True

@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from warehouse.lake import open_lake, transact
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 _PRELUDE = """
 import os, signal, sys, time
 from pathlib import Path
-from warehouse.lake import open_lake, transact
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 settings = Settings.model_validate_json(sys.argv[1])
 def say(*words):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from warehouse.extensions import connect
-from warehouse.lake import attachment
+from warehouse.lake.extensions import connect
+from warehouse.lake.session import attachment
 from warehouse.settings import Settings
 
 SCHEMAS = ("raw", "quarantine", "staging", "core", "indicator", "mart", "share", "ops")

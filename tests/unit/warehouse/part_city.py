@@ -6,8 +6,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.unit.warehouse.helpers import read, write
-from warehouse.publish import Partitioned, Publication, parts_folder, publish
-from warehouse.serving import open_version
+from warehouse.serving.publish import Partitioned, Publication, parts_folder, publish
+from warehouse.serving.reading import open_version
 from warehouse.settings import Settings
 
 CASES = Partitioned("mart_case", "mart.mart_case", base="core.fct_case", moment="reported_at", by_row=True)

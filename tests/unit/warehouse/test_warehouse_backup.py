@@ -23,13 +23,13 @@ from tests.unit.warehouse.helpers import (
     stopped_at_the_end,
     write,
 )
-from warehouse.backup import backup, states
 from warehouse.errors import LakeError
-from warehouse.extensions import connect
-from warehouse.lake import open_lake
-from warehouse.layout import tables
-from warehouse.postgres import create_database
-from warehouse.restore import move, restore
+from warehouse.lake.extensions import connect
+from warehouse.lake.layout import tables
+from warehouse.lake.postgres import create_database
+from warehouse.lake.session import open_lake
+from warehouse.safety.backup import backup, states
+from warehouse.safety.restore import move, restore
 from warehouse.secret_files import write_secret
 from warehouse.settings import Settings
 
@@ -119,7 +119,7 @@ def test_backup_while_a_run_lands_and_builds_has_every_table_as_it_was_at_one_mo
     drops = tmp_path / "drops"
     code = """
 from tests.unit.pipelines.landing.landings import files
-from warehouse.turn import writer_turn
+from warehouse.lake.turn import writer_turn
 place = files(settings, Path(sys.argv[3]))
 number = 0
 while not Path(sys.argv[2]).exists():

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipelines.build import dbt_environment
-from pipelines.superset import options
-from warehouse.engine import engine_threads, memory_bytes
-from warehouse.lake import open_lake
+from pipelines.services.superset import options
+from warehouse.lake.engine import engine_threads, memory_bytes
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings, load_settings
 
 

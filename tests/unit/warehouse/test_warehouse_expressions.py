@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from warehouse.expressions import TELLING_FUNCTIONS, ExpressionRefused, refuse_unless_expression
+from catalog.serve.superset.server.gate import CATALOGUE_ONLY, EVERYTHING_PUBLISHED, Reading, refuse_beyond, tables_of
 from warehouse.identifiers import literal
+from warehouse.lake.expressions import TELLING_FUNCTIONS, ExpressionRefused, refuse_unless_expression
 from warehouse.settings import PROJECT_ROOT
-from warehouse.superset.server.gate import CATALOGUE_ONLY, EVERYTHING_PUBLISHED, Reading, refuse_beyond, tables_of
 
 OWN = Reading(frozenset({("zh", "mart_case")}), ("(dept_id IN ('a', 'b'))",))
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.unit.warehouse.helpers import close_sessions, data_files, read, write
 from warehouse.errors import LakeError
-from warehouse.keeping import files_kept
-from warehouse.lake import open_lake
-from warehouse.maintenance import maintain
+from warehouse.lake.keeping import files_kept
+from warehouse.lake.maintenance import maintain
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 TABLE = "CREATE TABLE lake.core.t AS SELECT n FROM range(50) AS r(n)"

@@ -11,13 +11,14 @@ import duckdb
 import pytest
 
 from tests.unit.warehouse.helpers import finish, line, python, read, stopped_at_the_end, write
-from warehouse import host_turn, lake
 from warehouse.errors import LakeError, WriteConflict
-from warehouse.extensions import connect
-from warehouse.lake import open_lake, transact
-from warehouse.maintenance import maintain
+from warehouse.lake import host_turn
+from warehouse.lake import session as lake
+from warehouse.lake.extensions import connect
+from warehouse.lake.maintenance import maintain
+from warehouse.lake.session import open_lake, transact
+from warehouse.lake.turn import writer_turn
 from warehouse.settings import Settings, load_settings
-from warehouse.turn import writer_turn
 
 # More rows than DuckLake inlines, so that files are written too.
 BATCH = 50
@@ -170,8 +171,8 @@ def test_lost_race_with_another_host_is_retried(postgres_settings: Settings) -> 
     write(postgres_settings, "CREATE TABLE lake.core.t AS SELECT 0 AS n")
     code = """
 from contextlib import nullcontext
-import warehouse.lake
-warehouse.lake.writer_turn = lambda settings: nullcontext()
+import warehouse.lake.session
+warehouse.lake.session.writer_turn = lambda settings: nullcontext()
 calls = []
 def work(c):
     calls.append(1)
@@ -219,7 +220,7 @@ def test_work_of_another_kind_of_failure_is_not_repeated(sqlite_settings: Settin
 
 def test_turn_is_nested_in_a_thread_and_kept_from_other_processes(sqlite_settings: Settings, tmp_path: Path) -> None:
     code = """
-from warehouse.turn import writer_turn
+from warehouse.lake.turn import writer_turn
 say("started")
 with writer_turn(settings):
     say(Path(sys.argv[2]).exists())
@@ -242,7 +243,7 @@ def test_turn_is_kept_from_other_hosts_and_told_who_has_it(
 ) -> None:
     """Another home over the same catalogue is another host: it does not see the file of the lock."""
     code = """
-from warehouse.turn import writer_turn
+from warehouse.lake.turn import writer_turn
 with writer_turn(settings):
     say("in")
     sys.stdin.readline()

@@ -7,8 +7,8 @@ import pytest
 from tests.unit.warehouse.helpers import read, write
 from tests.unit.warehouse.layout_1 import LAYOUT_1, lay_out
 from warehouse.errors import LakeError
-from warehouse.lake import next_load_seq, open_lake, transact
-from warehouse.layout import LAYOUT_VERSION
+from warehouse.lake.layout import LAYOUT_VERSION
+from warehouse.lake.session import next_load_seq, open_lake, transact
 from warehouse.settings import Settings
 
 ORDERS = """

@@ -19,11 +19,11 @@ from tests.unit.warehouse.helpers import (
     stopped_at_the_end,
     write,
 )
-from warehouse import maintenance
 from warehouse.errors import LakeError
-from warehouse.extensions import connect
-from warehouse.lake import attachment
-from warehouse.maintenance import MaintenanceReport, maintain
+from warehouse.lake import maintenance
+from warehouse.lake.extensions import connect
+from warehouse.lake.maintenance import MaintenanceReport, maintain
+from warehouse.lake.session import attachment
 from warehouse.settings import Settings
 
 # Snapshot 0 is the empty lake, 1 its layout, 2 and 3 the two tables.
@@ -191,7 +191,7 @@ def test_maintenance_killed_in_a_step_leaves_a_valid_lake(sqlite_settings: Setti
     process = python(
         sqlite_settings,
         """
-from warehouse import maintenance
+from warehouse.lake import maintenance
 def killed(connection, settings, work, *, message):
     def inside(c):
         rows = work(c)

@@ -23,11 +23,12 @@ from tests.unit.warehouse.part_city import (
     served,
     written,
 )
-from warehouse import maintenance, partitions
 from warehouse.errors import LakeError
-from warehouse.maintenance import maintain
-from warehouse.publish import Partitioned, current, parts_folder, publish
-from warehouse.serving import open_version
+from warehouse.lake import maintenance
+from warehouse.lake.maintenance import maintain
+from warehouse.serving import partitions
+from warehouse.serving.publish import Partitioned, current, parts_folder, publish
+from warehouse.serving.reading import open_version
 from warehouse.settings import Settings, load_settings
 
 

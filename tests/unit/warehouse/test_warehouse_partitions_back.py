@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.warehouse.helpers import write
 from tests.unit.warehouse.part_city import city, months, parts
-from warehouse.publish import Partitioned, Publication, publish
-from warehouse.serving import open_version
+from warehouse.serving.publish import Partitioned, Publication, publish
+from warehouse.serving.reading import open_version
 from warehouse.settings import Settings
 
 CHANGES = Partitioned("mart_change", "mart.mart_change", "core.fct_case", "reported_at", looks_back=1)

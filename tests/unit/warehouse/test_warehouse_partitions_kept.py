@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from tests.unit.warehouse.helpers import close_sessions, finish, line, python, stopped_at_the_end, write
 from tests.unit.warehouse.part_city import A_YEAR, check, city, months, parts, served
-from warehouse import partitions
-from warehouse.maintenance import maintain
-from warehouse.publish import Publication, current, serving_folder
-from warehouse.serving import open_version
+from warehouse.lake.maintenance import maintain
+from warehouse.serving import partitions
+from warehouse.serving.publish import Publication, current, serving_folder
+from warehouse.serving.reading import open_version
 from warehouse.settings import Settings, load_settings
 
 
@@ -26,7 +26,7 @@ def test_a_publish_killed_at_any_step_leaves_the_old_version_whole(sqlite_settin
     write(sqlite_settings, "UPDATE lake.core.fct_case SET unit_id = 'b' WHERE month(reported_at) IN (1, 2)")
     code = """
 import os
-from warehouse import publish
+from warehouse.serving import publish
 from tests.unit.warehouse.part_city import served
 left = int(sys.argv[2])
 def counted(function):
@@ -85,7 +85,7 @@ def test_parts_go_with_the_last_version_that_names_them(sqlite_settings: Setting
     reader = python(
         sqlite_settings,
         """
-from warehouse.serving import open_version
+from warehouse.serving.reading import open_version
 connection = open_version(Path(sys.argv[2]), threads=1, memory="300MB")
 say("open")
 sys.stdin.readline()
@@ -110,7 +110,7 @@ def test_readers_see_whole_versions_while_parts_are_switched(sqlite_settings: Se
     served(sqlite_settings)
     stop = tmp_path / "stop"
     reading = """
-from warehouse.serving import open_version
+from warehouse.serving.reading import open_version
 link = settings.home_path / "serving" / "city.duckdb"
 versions = set()
 say("ready")

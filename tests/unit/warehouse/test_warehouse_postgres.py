@@ -12,8 +12,8 @@ import pytest
 
 from tests.unit.warehouse.helpers import finish, line, python, stopped_at_the_end
 from warehouse.errors import LakeError
-from warehouse.extensions import connect
-from warehouse.postgres import _runtime_dir, create_database, local_postgres
+from warehouse.lake.extensions import connect
+from warehouse.lake.postgres import _runtime_dir, create_database, local_postgres
 from warehouse.settings import Settings
 
 
@@ -36,7 +36,7 @@ def answer(url: str) -> int:
 
 def test_server_is_shared_by_processes_and_stops_with_the_last(folder: Path, sqlite_settings: Settings) -> None:
     using = """
-from warehouse.postgres import local_postgres
+from warehouse.lake.postgres import local_postgres
 with local_postgres(Path(sys.argv[2])):
     say("in")
     sys.stdin.readline()

@@ -14,11 +14,11 @@ import duckdb
 import pytest
 
 from tests.unit.warehouse.helpers import finish, line, python, read, read_file, stopped_at_the_end, write
-from warehouse import maintenance
 from warehouse.errors import LakeError
-from warehouse.lake import open_lake, transact
-from warehouse.maintenance import maintain
-from warehouse.publish import current, publish, serving_folder
+from warehouse.lake import maintenance
+from warehouse.lake.maintenance import maintain
+from warehouse.lake.session import open_lake, transact
+from warehouse.serving.publish import current, publish, serving_folder
 from warehouse.settings import Settings, load_settings
 
 TABLES = {"cases": "core.t", "closed": "SELECT n FROM lake.core.v WHERE n > 1"}
@@ -235,7 +235,7 @@ def test_publish_killed_anywhere_leaves_the_old_version_served(sqlite_settings: 
     process = python(
         sqlite_settings,
         """
-from warehouse import publish
+from warehouse.serving import publish
 def killed(*arguments, **named):
     die()
 match sys.argv[2]:

@@ -12,8 +12,8 @@ import pytest
 
 from tests.unit.warehouse.helpers import write
 from warehouse.errors import LakeError, ReadOnlyViolation
-from warehouse.lake import open_lake
-from warehouse.query import IS_CUT, _checked_statement, _lock, query
+from warehouse.lake.query import IS_CUT, _checked_statement, _lock, query
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings, load_settings
 
 

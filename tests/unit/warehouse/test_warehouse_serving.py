@@ -14,9 +14,9 @@ import duckdb
 import pytest
 
 from tests.unit.warehouse.helpers import ROOT, write
-from warehouse.partitions import Partitioned
-from warehouse.publish import parts_folder, publish
-from warehouse.serving import open_version, refuse_unless_reading
+from warehouse.serving.partitions import Partitioned
+from warehouse.serving.publish import parts_folder, publish
+from warehouse.serving.reading import open_version, refuse_unless_reading
 from warehouse.settings import load_settings
 
 
@@ -176,14 +176,14 @@ def test_a_version_that_is_gone_or_lacks_a_part_is_told(version: Path, tmp_path:
 def test_opening_needs_duckdb_only() -> None:
     """Superset's environment has DuckDB, not the project's other requirements."""
     code = (
-        "import sys, warehouse.serving, warehouse.superset.ids, warehouse.secret_files; "
+        "import sys, warehouse.serving.reading, catalog.serve.superset.ids, warehouse.secret_files; "
         "print(*{name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names))"
     )
     # -S: no `site`, which would read what other packages leave for the start of every process.
     environment = {"PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
     command = [sys.executable, "-S", "-c", code]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    assert sorted(done.stdout.split()) == ["__main__", "_duckdb", "duckdb", "warehouse"]
+    assert sorted(done.stdout.split()) == ["__main__", "_duckdb", "catalog", "duckdb", "warehouse"]
 
 
 def test_parts_lie_beside_the_serving_file(version: Path) -> None:

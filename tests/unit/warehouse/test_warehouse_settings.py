@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from warehouse.errors import LakeError, SettingsError
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import load_settings
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from tests.unit.warehouse.helpers import close_sessions, read, write
 from warehouse.errors import LakeError
-from warehouse.lake import open_lake, transact
-from warehouse.publish import publish
+from warehouse.lake.session import open_lake, transact
+from warehouse.lake.storage import StorageError, explained
+from warehouse.safety.verify import damage, verify
+from warehouse.serving.publish import publish
 from warehouse.settings import Settings, load_settings
-from warehouse.storage import StorageError, explained
-from warehouse.verify import damage, verify
 
 
 @pytest.fixture

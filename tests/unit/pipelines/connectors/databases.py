@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.unit.pipelines.landing.landings import KEYED, Place, system
-from warehouse.extensions import connect
 from warehouse.identifiers import literal
+from warehouse.lake.extensions import connect
 from warehouse.settings import Settings
 
 Execute = Callable[..., None]

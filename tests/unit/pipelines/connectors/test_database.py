@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.connectors import database
-from pipelines.source import SourceError
+from pipelines.connectors.database import connector as database
+from pipelines.sources.declared import SourceError
 from tests.unit.pipelines.connectors.databases import Execute, executor, office
 from tests.unit.pipelines.landing.landings import Place, contract, field
-from warehouse.postgres import local_postgres
+from warehouse.lake.postgres import local_postgres
 from warehouse.settings import Settings
 
 CURSOR = {"field": "updated_at", "overlap": "PT10M"}

@@ -11,7 +11,7 @@ from pipelines.landing.deliveries import deliveries
 from pipelines.landing.withdraw import Outcome, undo, withdraw
 from tests.unit.pipelines.connectors.databases import Execute, executor, office
 from tests.unit.pipelines.landing.landings import Place
-from warehouse.lake import open_lake, transact
+from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.source import SourceError
+from pipelines.sources.declared import SourceError
 from tests.unit.pipelines.connectors.service import Answer, Request, Service, running
 from tests.unit.pipelines.landing.landings import KEYED, Place, system
 from warehouse.settings import Settings

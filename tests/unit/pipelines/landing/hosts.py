@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import PROJECT_ROOT, Settings
 
 # What one host does: for each number a file of its own, and one that both find; it tells each number that landed.

@@ -14,8 +14,8 @@ import duckdb
 
 from catalog.contract import Contract, Field, Rule
 from pipelines.landing.land import LandingResult, land
-from pipelines.source import SourceSystem
-from warehouse.lake import open_lake
+from pipelines.sources.declared import SourceSystem
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 DATASET = "orders"

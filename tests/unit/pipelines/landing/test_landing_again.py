@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.connectors import seen
-from pipelines.connectors.cut import is_being_written
+from pipelines.connectors.files import seen
+from pipelines.connectors.files.cut import is_being_written
 from tests.unit.pipelines.landing.landings import Place, files
 from warehouse.settings import Settings
 

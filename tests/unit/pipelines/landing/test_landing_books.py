@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.connectors import csv_reader, json_reader, tabular_reader
-from pipelines.connectors.json_look import _ArrayCounter
+from pipelines.connectors.files import csv_reader, json_reader, tabular_reader
+from pipelines.connectors.files.json_look import _ArrayCounter
 from quality.contract_checks import contract_checks
 from tests.unit.pipelines.landing.landings import ORDERS, Place, files
 from warehouse.settings import Settings

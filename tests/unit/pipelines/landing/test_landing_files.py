@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from catalog.contract import ContractError, Rule
-from pipelines.source import SourceError
+from pipelines.sources.declared import SourceError
 from tests.unit.pipelines.landing.landings import ORDERS, Place, contract, field, files
 from warehouse.settings import Settings
 
@@ -270,7 +270,7 @@ def test_a_folder_that_looks_like_a_partition_adds_no_column(sqlite_settings: Se
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipelines.connectors import files as connector
+    from pipelines.connectors.files import connector
 
     path = place.drop("a.csv", HEADER + "1,5,,open\n")
     place.drop("b.csv", HEADER + "2,5,,open\n")

@@ -17,12 +17,12 @@ _WITHOUT_TURN = """
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-import warehouse.lake
+import warehouse.lake.session
 from pipelines.landing import commit
 from tests.unit.pipelines.landing.landings import files
 from warehouse.settings import Settings
 
-warehouse.lake.writer_turn = lambda settings: nullcontext()
+warehouse.lake.session.writer_turn = lambda settings: nullcontext()
 original, calls = commit._record, []
 
 def record(*arguments):

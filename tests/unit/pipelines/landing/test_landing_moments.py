@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.source import SourceError
+from pipelines.sources.declared import SourceError
 from tests.unit.pipelines.landing.landings import Place, contract, field, files
 from warehouse.settings import Settings
 

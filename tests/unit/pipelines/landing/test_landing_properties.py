@@ -10,11 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.connectors.files import batches
-from pipelines.landing.batch import Batch, Refusal
+from pipelines.connectors.batch import Batch, Refusal
+from pipelines.connectors.files.connector import batches
 from pipelines.landing.land import _land_all
 from tests.unit.pipelines.landing.landings import Place, assert_books, contract, field, files
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 # A line end inside a value is written as it is; a lone CR is a line end for the reader and is left out here.

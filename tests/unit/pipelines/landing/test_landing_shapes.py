@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from catalog.contract import Box, load_contracts
-from pipelines.source import SourceError, load_sources
+from pipelines.sources.declared import SourceError, load_sources
 from tests.unit.pipelines.landing.landings import Place, contract, field, files, system
-from warehouse.extensions import connect
+from warehouse.lake.extensions import connect
 from warehouse.settings import Settings
 
 PLACES = contract(field("code", is_required=True, key_position=1), field("shape", "GEOMETRY"))

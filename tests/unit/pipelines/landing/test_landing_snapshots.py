@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.contract import Contract
-from pipelines.source import SourceError, load_source
+from pipelines.sources.declared import SourceError, load_source
 from tests.unit.pipelines.landing.landings import Place, contract, field, files
 from warehouse.settings import Settings
 

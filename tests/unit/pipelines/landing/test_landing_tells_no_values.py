@@ -21,14 +21,14 @@ import pytest
 
 from catalog.contract import Rule
 from pipelines.assets.raw import raw_assets
-from pipelines.landing.batch import readable
+from pipelines.connectors.batch import readable
 from pipelines.landing.land import land
 from pipelines.resources import LakeResource
 from quality.contract_checks import contract_checks
 from quality.results import record
 from tests.unit.pipelines.landing.landings import contract, field, system
-from warehouse.extensions import load_extensions
-from warehouse.lake import open_lake
+from warehouse.lake.extensions import load_extensions
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 # A name, a telephone number and an identity number that nobody else writes.

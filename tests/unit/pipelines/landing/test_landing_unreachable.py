@@ -12,15 +12,15 @@ import pytest
 from pipelines.assets.raw import WHOLE, raw_assets
 from pipelines.look import land_systems
 from pipelines.resources import LakeResource
-from pipelines.source import PullError, SourceSystem
+from pipelines.sources.declared import PullError, SourceSystem
 from quality.contract_checks import contract_checks
 from quality.held_back import holding
 from quality.refusals import KeptRefusal, RefusalError, accept, open_refusals
 from tests.unit.pipelines.connectors.databases import executor
 from tests.unit.pipelines.connectors.service import Answer, Service, running
 from tests.unit.pipelines.landing.landings import KEYED, ORDERS, Place, contract, files, system
-from warehouse.lake import open_lake
-from warehouse.postgres import create_database
+from warehouse.lake.postgres import create_database
+from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
 
 ROWS = [{"order_no": "001", "amount": 1, "updated_at": "2026-01-01T01:00:00"}]

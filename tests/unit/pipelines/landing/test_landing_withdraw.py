@@ -22,9 +22,9 @@ from quality.held_back import holding
 from quality.results import latest, record
 from quality.withdrawals import Withdrawal, withdrawals
 from tests.unit.pipelines.landing.landings import ORDERS, Place, contract, field, files
-from warehouse.lake import open_lake
+from warehouse.lake.session import open_lake
+from warehouse.safety.verify import verify
 from warehouse.settings import PROJECT_ROOT, Settings
-from warehouse.verify import verify
 
 HEADER = "order_no,amount,reported_at,status\n"
 TREES = contract(field("tree", is_required=True, key_position=1), field("state"), field("height", "INTEGER"))
@@ -283,7 +283,7 @@ def test_a_snapshot_with_an_order_gives_way_to_the_one_before(sqlite_settings: S
 _CHILD = """
 import os, signal, sys
 from pipelines.landing import withdraw as module
-from pipelines.source import SourceSystem
+from pipelines.sources.declared import SourceSystem
 from tests.unit.pipelines.landing.landings import ORDERS
 from warehouse.settings import Settings
 

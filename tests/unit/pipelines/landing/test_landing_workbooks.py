@@ -189,7 +189,7 @@ def test_a_table_that_begins_anywhere_and_is_written_by_other_programs_is_read(p
 def test_rows_that_one_of_the_two_looks_does_not_see_refuse_the_workbook(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pipelines.connectors import workbook_reader
+    from pipelines.connectors.files import workbook_reader
 
     written(place, ["A1", 1, 1, "x"], ["A2", 1, 1, "x"], ["A3", 1, 1, "x"])
     values = workbook_reader._values

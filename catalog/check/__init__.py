@@ -1,0 +1,1 @@
+"""Every fault of every file of the catalogue, told at once."""

@@ -1,0 +1,1 @@
+"""Kinds of charts: each turns the short form into Superset's parameters."""

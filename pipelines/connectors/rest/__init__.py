@@ -1,0 +1,1 @@
+"""Services over HTTP: asking, paging, knowing where an answer ends."""

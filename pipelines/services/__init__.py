@@ -1,0 +1,1 @@
+"""Long-running processes: starting, watching, stopping Dagster and Superset."""

@@ -1,0 +1,1 @@
+"""Source systems: what a source file may say, and the files of the cities."""

@@ -1,0 +1,1 @@
+"""Expectation suites of key tables: declared, run and reported."""

@@ -1,0 +1,1 @@
+"""The lake: opening it, what stands in it, who writes, upkeep."""

@@ -1,0 +1,1 @@
+"""Having a lake again: backup, restore, move, and whether every file is there."""

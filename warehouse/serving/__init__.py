@@ -1,0 +1,1 @@
+"""What leaves the lake: read-only files, each of one version."""
