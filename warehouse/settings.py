@@ -31,7 +31,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    city: str = Field(default="demo", description="Key of the city: a folder below pipelines/sources.")
+    city: str = Field(default="demo", description="Key of the city: a folder below catalog/sources.")
     home: Annotated[Path, NoDecode] | None = Field(
         default=None, description="Folder of the lake; default .gridlake/<city> in the project."
     )

@@ -38,7 +38,7 @@ from warehouse.settings import PROJECT_ROOT, Settings
 
 ENVIRONMENT = PROJECT_ROOT / ".venv-superset"
 SERVING_NAME = "city"
-_SERVER = PROJECT_ROOT / "warehouse" / "superset" / "server"
+_SERVER = PROJECT_ROOT / "catalog" / "serve" / "superset" / "server"
 log = logging.getLogger("gridlake")
 
 
@@ -126,7 +126,7 @@ def is_content_current(settings: Settings) -> bool:
 
 def _seen(settings: Settings) -> str:
     """A digest of all that dashboards and access rules are made from."""
-    folder = PROJECT_ROOT / "warehouse" / "superset"
+    folder = PROJECT_ROOT / "catalog" / "serve" / "superset"
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yml", ".yaml", ".css", ".json"))
     served = current(settings, SERVING_NAME)
     told = [models_hash(), served.version if served else "", settings.city, _marked(options(settings), "database")]

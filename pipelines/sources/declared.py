@@ -27,7 +27,7 @@ from quality.place.coordinates import Coordinates
 from warehouse.errors import GridLakeError
 from warehouse.settings import PROJECT_ROOT, Settings
 
-SOURCES = PROJECT_ROOT / "pipelines" / "sources"
+SOURCES = PROJECT_ROOT / "catalog" / "sources"
 # Blocks whose values may be secrets, and what in them may be shown all the same.
 _SECRET_BLOCKS = ("rest", "database")
 _SHOWN = ("timeout_seconds", "attempts", "requests_per_second", "engine")
@@ -253,7 +253,7 @@ def refuse_unknown_city(city: str, folder: Path = SOURCES) -> None:
             "there is no such city",
             where="GRIDLAKE_CITY",
             value=city,
-            fix=f"use one of {cities}, or add pipelines/sources/{city}/",
+            fix=f"use one of {cities}, or add catalog/sources/{city}/",
         )
 
 

@@ -33,7 +33,7 @@ def load_seconds(city: str, home: str) -> float:
 def main() -> int:
     """Print the figure of each city; 0 when all are within the bound."""
     best: dict[str, float] = {}
-    for city in sorted(path.name for path in (ROOT / "pipelines" / "sources").iterdir() if path.is_dir()):
+    for city in sorted(path.name for path in (ROOT / "catalog" / "sources").iterdir() if path.is_dir()):
         with tempfile.TemporaryDirectory() as home:
             load_seconds(city, home)  # prepares the manifest
             best[city] = min(load_seconds(city, home) for _ in range(2))

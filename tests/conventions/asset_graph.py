@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ".venv/bin/python tests/conventions/asset_graph.py"
-CITIES = sorted(path.name for path in (ROOT / "pipelines" / "sources").iterdir() if path.is_dir())
+CITIES = sorted(path.name for path in (ROOT / "catalog" / "sources").iterdir() if path.is_dir())
 _PRINT = """
 from pipelines.definitions import defs
 graph = defs.resolve_asset_graph()

@@ -33,7 +33,7 @@ OWN_RULES = {
 def codes_given() -> set[str]:
     """The codes that the package's code gives, by `CheckText.of("…")` or as the code of a comparison."""
     found = set()
-    for path in (PROJECT_ROOT / "quality").glob("*.py"):
+    for path in (PROJECT_ROOT / "quality").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and node.value in sentences():
                 found.add(str(node.value))

@@ -20,7 +20,7 @@ from pipelines.build import ensure_manifest
 from pipelines.command.app import app
 from warehouse.settings import PROJECT_ROOT, Settings, load_settings
 
-CITIES = sorted(path.name for path in (PROJECT_ROOT / "pipelines" / "sources").iterdir() if path.is_dir())
+CITIES = sorted(path.name for path in (PROJECT_ROOT / "catalog" / "sources").iterdir() if path.is_dir())
 SLUGS = [
     *("cases", "city-health", "city-map", "data-health", "departments", "index-to-cases", "permits", "public-index"),
 ]
