@@ -11,19 +11,21 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader, plain_name
+from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader
 from pipelines.connectors.database import connector as database
+from pipelines.connectors.fetch import Fetch
 from pipelines.connectors.files import connector as files
 from pipelines.connectors.rest import connector as rest
 from pipelines.landing.clock import Clock
 from pipelines.landing.commit import Counts, commit
 from pipelines.landing.second_look import look_again
-from pipelines.landing.snapshots import leaves_gaps
 from pipelines.landing.stage import stage
+from pipelines.landing.standing import standing
 from pipelines.sources.declared import DatasetSource, PullError, SourceError, SourceSystem, expand
 from quality.refusals import Refused, settle
 from warehouse.lake.session import open_lake
@@ -32,6 +34,13 @@ from warehouse.settings import Settings
 log = logging.getLogger(__name__)
 _STALE_SECONDS = 24 * 3600
 Progress = Callable[[str], None]
+
+
+class Connector(Protocol):
+    """How the rows of one data set come, whatever its source is."""
+
+    def batches(self, connection: duckdb.DuckDBPyConnection, fetch: Fetch, /) -> Iterator[Batch | Refusal]:
+        """The rows as batches; what cannot be read at all as refusals."""
 
 
 @dataclass(frozen=True)
@@ -93,11 +102,12 @@ def land(
     refusals: list[Refusal] = []
     try:
         for entry in (e for e in system.datasets if e.dataset == dataset):
-            pieces = _fetch(connection, settings, system, entry, contract, spool, since, pause)
+            fetch = standing(connection, Fetch(settings, system, entry, contract, spool, pause=pause), since)
+            pieces = _connector(system).batches(connection, fetch)
             for counted in _land_all(connection, settings, system, entry, contract, pieces, refusals):
                 counts += counted
                 progress(f"{dataset}: {counts.read_count:,} rows read, {counts.quarantined_count:,} quarantined")
-        standing = _settle(connection, settings, system, dataset, refusals)
+        left = _settle(connection, settings, system, dataset, refusals)
     except PullError as error:
         problem = f"{error.problem}. Fix: {error.fix}" if error.fix else error.problem
         failed = Refusal(dataset, _place(system, entry), problem)
@@ -105,9 +115,9 @@ def land(
         raise
     finally:
         shutil.rmtree(spool, ignore_errors=True)
-    for refusal in standing:
+    for refusal in left:
         log.error("%s refused: %s: %s", refusal.dataset, refusal.uri, refusal.problem)
-    return LandingResult(system.system, dataset, counts, tuple(standing))
+    return LandingResult(system.system, dataset, counts, tuple(left))
 
 
 def _settle(
@@ -177,27 +187,10 @@ def _sweep(folder: Path) -> None:
                 shutil.rmtree(left, ignore_errors=True)
 
 
-def _fetch(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    system: SourceSystem,
-    entry: DatasetSource,
-    contract: Contract,
-    spool: Path,
-    since: str | None,
-    pause: Callable[[float], None],
-) -> Iterator[Batch | Refusal]:
+def _connector(system: SourceSystem) -> Connector:
     if system.files is not None:
-        root = Path(expand(system.files.root, settings, where=system.system))
-        wanted = entry.wanted(f.name for f in contract.fields)
-        key_columns = frozenset(plain_name(name) for name in entry.wanted(contract.key))
-        apart = leaves_gaps(entry, contract)
-        return files.batches(
-            connection, settings, system.system, entry, root, spool, wanted, key_columns, by_snapshot=apart
-        )
-    if system.rest is not None:
-        return rest.batches(connection, settings, system, entry, contract, spool, since, pause)
-    return database.batches(connection, settings, system, entry, contract, since)
+        return files
+    return rest if system.rest is not None else database
 
 
 def _land_all(

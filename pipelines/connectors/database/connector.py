@@ -17,36 +17,29 @@ import duckdb
 
 from catalog.contract import Contract
 from pipelines.connectors.batch import Batch, Delivery, not_read, readable
+from pipelines.connectors.cursor import as_the_source_tells, time_of
 from pipelines.connectors.database.columns import Table, describe, postgres_rows, sqlite_rows
+from pipelines.connectors.fetch import Fetch
 from pipelines.connectors.files.tabular_reader import typed_batch
-from pipelines.landing.changes import position_of
-from pipelines.landing.watermark import as_the_source_tells, time_of, window_start
-from pipelines.sources.declared import DatasetSource, PullError, SourceError, SourceSystem, expand, secrets_of, without
+from pipelines.sources.declared import DatasetSource, PullError, SourceError, expand, secrets_of, without
 from pipelines.sources.parts import Cursor
 from quality.moments import COUNTED, Moments, in_source
 from quality.rules import cast, plain_cast
 from warehouse.identifiers import literal, quoted
 from warehouse.lake.extensions import load_extensions
-from warehouse.settings import Settings
 
 log = logging.getLogger(__name__)
 _ALIAS = "source_database"
 
 
-def batches(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    system: SourceSystem,
-    entry: DatasetSource,
-    contract: Contract,
-    since: str | None = None,
-) -> Iterator[Batch]:
+def batches(connection: duckdb.DuckDBPyConnection, fetch: Fetch) -> Iterator[Batch]:
     """One batch: the changed rows, or the whole table.
 
     Raises:
         SourceError: the source file is wrong.
         PullError: the database cannot be reached, or has no such table or cursor column.
     """
+    settings, system, entry, begin = fetch.settings, fetch.system, fetch.entry, fetch.begin
     if system.database is None:
         raise SourceError("is not a database", where=system.system, fix="add the block `database`")
     url = expand(system.database.url, settings, where=system.system)
@@ -61,11 +54,9 @@ def batches(
     try:
         _attach(connection, system.database.engine, url)
         table = describe(connection, system.database.engine, _ALIAS, entry.table)
-        begin = window_start(connection, system.system, entry.dataset, entry.cursor, since) if entry.cursor else None
-        position = position_of(connection, system.system, entry.dataset)
         # A pull has no content to hash before it is read; it is told apart by where it began.
-        identity = hashlib.sha256(f"{position}\0{begin}".encode()).hexdigest()
-        rows, unread = _rows(system.database.engine, table, entry, contract, begin, settings.timezone)
+        identity = hashlib.sha256(f"{fetch.position}\0{begin}".encode()).hexdigest()
+        rows, unread = _rows(system.database.engine, table, entry, fetch.contract, begin, settings.timezone)
         batch = typed_batch(connection, rows, (Delivery(uri, identity),), file="0", extra=unread)
     except duckdb.Error as error:
         _detach(connection)
@@ -77,7 +68,7 @@ def batches(
         batch,
         mode="changes" if entry.cursor else "whole_table",
         cursor_from=begin,
-        position=position,
+        position=fetch.position,
         explain=explain,
         release=lambda: _detach(connection),
         unread=unread,

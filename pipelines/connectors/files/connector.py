@@ -20,7 +20,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery
+from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, plain_name
+from pipelines.connectors.fetch import Fetch, Taken
 from pipelines.connectors.files.csv_reader import CsvReader
 from pipelines.connectors.files.cut import without_cut_files
 from pipelines.connectors.files.json_reader import JsonReader
@@ -28,10 +29,7 @@ from pipelines.connectors.files.reader import Look, Reader, SourceFile
 from pipelines.connectors.files.seen import SeenFiles, Stamp
 from pipelines.connectors.files.tabular_reader import ParquetReader
 from pipelines.connectors.files.workbook_reader import WorkbookReader
-from pipelines.landing.withheld import refusal_of, withdrawn_contents
-from pipelines.sources.declared import DatasetSource, PullError
-from warehouse.identifiers import literal
-from warehouse.settings import Settings
+from pipelines.sources.declared import DatasetSource, PullError, SourceError, expand
 
 log = logging.getLogger(__name__)
 
@@ -120,38 +118,39 @@ def path_pattern(template: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
-def new_files(
-    connection: duckdb.DuckDBPyConnection, settings: Settings, source: str, entry: DatasetSource, root: Path
-) -> list[SourceFile]:
+def root_of(fetch: Fetch) -> Path:
+    """The folder of a source's files.
+
+    Raises:
+        SourceError: the source has none, or a variable in its path is not set.
+    """
+    if fetch.system.files is None:
+        raise SourceError("is not a folder of files", where=fetch.system.system, fix="add the block `files`")
+    return Path(expand(fetch.system.files.root, fetch.settings, where=fetch.system.system))
+
+
+def new_files(fetch: Fetch) -> list[SourceFile]:
     """The files whose content is not what the lake last took from their path.
 
     Content that a path held before and holds again is news: what lay between has to give way. Content that was
     withdrawn while its file lies there is none. Files of which nothing has changed since they were last read are not
     read again.
     """
-    last = {
-        uri: (digest, delivery_id)
-        for uri, digest, delivery_id in connection.execute(
-            "SELECT uri, content_hash, delivery_id FROM (SELECT dataset, uri, content_hash, delivery_id, load_seq"
-            " FROM lake.ops.load UNION ALL SELECT dataset, uri, content_hash, delivery_id, load_seq"
-            f" FROM lake.ops.withdrawn_load) WHERE dataset = {literal(entry.dataset)}"
-            " QUALIFY row_number() OVER (PARTITION BY uri ORDER BY load_seq DESC, delivery_id) = 1"
-        ).fetchall()
-    }
-    seen = SeenFiles(settings, source, entry.dataset)
+    root, nothing = root_of(fetch), Taken("", "")
+    seen = SeenFiles(fetch.settings, fetch.system.system, fetch.entry.dataset)
     found: list[tuple[str, Stamp, tuple[tuple[str, str], ...], str | None]] = []
-    for uri, stamp, captures in _found(entry, root):
+    for uri, stamp, captures in _found(fetch.entry, root):
         digest = seen.digest(uri, stamp)
-        if digest is None or last.get(uri, ("", ""))[0] != digest:
+        if digest is None or fetch.taken.get(uri, nothing).content_hash != digest:
             found.append((uri, stamp, captures, digest))
     read = seen.read((uri, root / uri, stamp) for uri, stamp, _, digest in found if digest is None)
     files = []
     for uri, stamp, captures, digest in found:
         digest = read[uri] if digest is None else digest
-        before, delivery_id = last.get(uri, ("", ""))
-        if digest and digest == before:
+        before = fetch.taken.get(uri, nothing)
+        if digest and digest == before.content_hash:
             continue
-        delivery = Delivery(uri, digest, stamp.size_bytes, stamp.modified_ns, captures, follows=delivery_id)
+        delivery = Delivery(uri, digest, stamp.size_bytes, stamp.modified_ns, captures, follows=before.delivery_id)
         files.append(SourceFile(root / uri, delivery))
     return files
 
@@ -187,34 +186,27 @@ def _look(reader: Reader, entry: DatasetSource, file: SourceFile) -> Look | str:
         return f"the {file.compression} file is cut off or damaged ({type(error).__name__}). {again}"
 
 
-def batches(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    source: str,
-    entry: DatasetSource,
-    root: Path,
-    spool: Path,
-    wanted: frozenset[str],
-    key_columns: frozenset[str],
-    *,
-    by_snapshot: bool = False,
-) -> Iterator[Batch | Refusal]:
+def batches(connection: duckdb.DuckDBPyConnection, fetch: Fetch) -> Iterator[Batch | Refusal]:
     """The new files of a data set as batches of one header each; what cannot be read at all as refusals.
 
-    `key_columns` are the source columns that may tell which thing a row is about. With `by_snapshot` each snapshot
-    of the register is one batch, older ones first, and is refused whole.
+    By snapshot, each snapshot of the register is one batch, older ones first, and is refused whole.
+
+    Raises:
+        SourceError: the source file is wrong.
+        PullError: the folder is not there.
     """
+    entry, spool = fetch.entry, fetch.spool
+    wanted = entry.wanted(f.name for f in fetch.contract.fields)
+    # The source columns that may tell which thing a row is about.
+    key_columns = frozenset(plain_name(name) for name in entry.wanted(fetch.contract.key))
     reader = READERS[entry.format]
-    found = new_files(connection, settings, source, entry, root)
-    withdrawn = withdrawn_contents(connection, entry.dataset)
-    whole, broken = look_at(reader, entry, [file for file in found if file.delivery.content_hash not in withdrawn])
+    found = new_files(fetch)
+    whole, broken = look_at(reader, entry, [file for file in found if file.delivery.content_hash not in fetch.barred])
     broken += [
-        (file, refusal_of(withdrawn[file.delivery.content_hash]))
-        for file in found
-        if file.delivery.content_hash in withdrawn
+        (file, fetch.barred[file.delivery.content_hash]) for file in found if file.delivery.content_hash in fetch.barred
     ]
     whole, cut = without_cut_files(connection, entry, whole, key_columns)
-    if by_snapshot:
+    if fetch.is_by_snapshot:
         problems = {file.delivery.uri: problem for file, problem in [*broken, *cut]}
         for files in _by_snapshot(entry, found):
             read = [file for file in whole if file.delivery.uri in {of.delivery.uri for of in files}]

@@ -8,53 +8,40 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
 import httpx
 
-from catalog.contract import Contract
 from pipelines.connectors.batch import Batch, Delivery, UnreadableDelivery
+from pipelines.connectors.cursor import as_the_source_tells
+from pipelines.connectors.fetch import Fetch
 from pipelines.connectors.files.json_reader import document_batch
 from pipelines.connectors.rest.client import ServiceClient
 from pipelines.connectors.rest.paging import Progress, pages
-from pipelines.landing.changes import position_of
-from pipelines.landing.watermark import as_the_source_tells, window_start
-from pipelines.sources.declared import DatasetSource, PullError, SourceError, SourceSystem, expand, secrets_of
-from warehouse.settings import Settings
+from pipelines.sources.declared import DatasetSource, PullError, SourceError, expand, secrets_of
 
 log = logging.getLogger(__name__)
 _PULLS = 3
 """So often a pull is made whose rows do not add up to the total that the service tells."""
 
 
-def batches(
-    connection: duckdb.DuckDBPyConnection,
-    settings: Settings,
-    system: SourceSystem,
-    entry: DatasetSource,
-    contract: Contract,
-    spool: Path,
-    since: str | None = None,
-    pause: Callable[[float], None] = time.sleep,
-) -> Iterator[Batch]:
+def batches(connection: duckdb.DuckDBPyConnection, fetch: Fetch) -> Iterator[Batch]:
     """One batch: all pages of one pull.
 
     Raises:
         SourceError: the source file is wrong.
         PullError: the service cannot be reached, refuses, or pages in circles.
     """
+    settings, system, entry, begin = fetch.settings, fetch.system, fetch.entry, fetch.begin
     if system.rest is None:
         raise SourceError("is not a service", where=system.system, fix="add the block `rest`")
     where = system.system
     base = expand(system.rest.base_url, settings, where=where).rstrip("/")
     token = expand(system.rest.token, settings, where=where)
-    begin = window_start(connection, system.system, entry.dataset, entry.cursor, since) if entry.cursor else None
-    position = position_of(connection, system.system, entry.dataset)
     asked = dict(entry.params)
     if entry.cursor and begin is not None:
         asked[entry.cursor.param or entry.cursor.field] = as_the_source_tells(
@@ -73,16 +60,16 @@ def batches(
 
     def pull() -> Batch:
         with httpx.Client(headers=headers, timeout=block.timeout_seconds, follow_redirects=False) as http:
-            client = ServiceClient(http, block, entry.success, tuple(text for text in hidden if text), pause)
-            saved = _save(client, url, entry, spool)
-        delivery = Delivery(uri, f"{position}-{saved.digest}", saved.size)
+            client = ServiceClient(http, block, entry.success, tuple(text for text in hidden if text), fetch.pause)
+            saved = _save(client, url, entry, fetch.spool)
+        delivery = Delivery(uri, f"{fetch.position}-{saved.digest}", saved.size)
         try:
             batch = document_batch(
                 connection,
                 entry.model_copy(update={"format": "json"}),
                 saved.paths,
                 (delivery,),
-                wanted=entry.wanted(f.name for f in contract.fields),
+                wanted=entry.wanted(f.name for f in fetch.contract.fields),
                 largest_bytes=saved.largest,
                 is_one_delivery=True,
             )
@@ -92,7 +79,7 @@ def batches(
             batch,
             mode="changes" if entry.cursor else "whole_table",
             cursor_from=begin,
-            position=position,
+            position=fetch.position,
             is_one_answer=len(saved.paths) < 2,
             again=pull,
         )

@@ -13,7 +13,9 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\{?\w+\}?\}")
 
 def words() -> list[tuple[str, str]]:
     """English text and Chinese, in the order of the file."""
-    with (ROOT / "catalog" / "serve" / "superset" / "server" / "words_zh.csv").open(encoding="utf-8", newline="") as file:
+    with (ROOT / "catalog" / "serve" / "superset" / "server" / "words_zh.csv").open(
+        encoding="utf-8", newline=""
+    ) as file:
         return [(row["english"], row["chinese"]) for row in csv.DictReader(file)]
 
 
