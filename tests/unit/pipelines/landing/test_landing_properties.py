@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.connectors.batch import Batch, Refusal
+from pipelines.connectors.fetch import Fetch
 from pipelines.connectors.files.connector import batches
 from pipelines.landing.land import _land_all
 from tests.unit.pipelines.landing.landings import Place, assert_books, contract, field, files
@@ -53,10 +54,8 @@ def land_anew(place: Place, contents: dict[str, bytes]) -> tuple[dict[str, list[
             lake.execute(f"DROP TABLE IF EXISTS lake.{schema}.orders")
         lake.execute("DELETE FROM lake.ops.load")
         (entry,) = place.source.datasets
-        wanted = frozenset(("order_no", "amount", "note"))
-        spool = place.root / "spool"
-        pieces = batches(lake, place.settings, "office", entry, place.root, spool, wanted, frozenset(("order_no",)))
-        checked: list[Batch | Refusal] = list(pieces)
+        fetch = Fetch(place.settings, place.source, entry, place.contract, place.root / "spool")
+        checked: list[Batch | Refusal] = list(batches(lake, fetch))
         list(_land_all(lake, place.settings, place.source, entry, place.contract, iter(checked), refusals))
         found: dict[str, list[tuple[object, ...]]] = {name: [] for name in contents}
         if lake.execute("SELECT count(*) FROM lake.ops.load").fetchall() != [(0,)]:
