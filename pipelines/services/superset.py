@@ -104,7 +104,7 @@ def prepare_content(settings: Settings) -> bool:
     told = options(settings)
     seen = _seen(settings)
     assets, access = _compile(settings)
-    state = _digest([_SERVER / "access.py", _SERVER / "setup.py"], json.dumps([assets, access], sort_keys=True))
+    state = _digest([_SERVER / "roles.py", _SERVER / "setup.py"], json.dumps([assets, access], sort_keys=True))
     state += _marked(told, "database")
     is_new = not _is_marked(told, "content", state)
     if is_new:
