@@ -1,7 +1,7 @@
 """Checking contract files: every fault of every file, told at once with its fix.
 
 Belongs here: what a contract must say and how files agree with each other. The single fields are checked in
-`check_fields`, the cross-field rules in `check_rules`; testing data against a contract is `quality`.
+`fields`, the cross-field rules in `rules`; testing data against a contract is `quality`.
 """
 
 from __future__ import annotations

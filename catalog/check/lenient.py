@@ -1,7 +1,7 @@
 """Reading a contract file in spite of its faults, so that all of them can be told at once.
 
 `contract.parse` stops at the first fault; here a faulty value is reported, taken out, and reading goes on.
-Does not belong here: what the values mean (`check`, `check_fields`).
+Does not belong here: what the values mean (`contracts`, `fields`).
 """
 
 from __future__ import annotations

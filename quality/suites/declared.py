@@ -1,6 +1,6 @@
 """Expectation suites of key tables: raw tables from their contracts, core tables from the models' yml.
 
-A suite is declared here as plain data and run by Great Expectations (`suite_run`); landing and dbt judge
+A suite is declared here as plain data and run by Great Expectations (`start`); landing and dbt judge
 the same rules on their way, so a suite that fails says that a table is not what its declaration promises.
 """
 

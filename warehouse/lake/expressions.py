@@ -1,7 +1,7 @@
 """What may be written as an expression over one table: a metric, a column, a condition, an order.
 
 Belongs here: judging the text of one expression by DuckDB's own parser. Does not belong here: judging whole statements
-(`statements`, `serving`). Needs only the standard library and DuckDB, because Superset's environment uses it too.
+(`statements`, `serving.reading`). Needs only the standard library and DuckDB: Superset's environment uses it too.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ OFFLINE_CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     # Else DuckDB computes the signature of each extension's file at every LOAD, 0.3 s of CPU for one lake. The files
     # come out of wheels whose hashes were checked at installation, as those of all code here; who could change them
-    # could change that too. Users' SQL cannot LOAD: only SELECT is let through (`statements`, `serving`).
+    # could change that too. Users' SQL cannot LOAD: only SELECT is let through (`statements`, `serving.reading`).
     "allow_unsigned_extensions": "true",
 }
 

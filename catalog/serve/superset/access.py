@@ -101,7 +101,7 @@ def faults(access: Access, dashboards: Mapping[str, Collection[str]]) -> list[st
 def compile_access(
     access: Access, datasets: Collection[str], slugs: Collection[str], units: Collection[Unit]
 ) -> dict[str, Any]:
-    """The document that `server/access.py` applies.
+    """The document that `server/roles.py` applies.
 
     Args:
         access: the rules.

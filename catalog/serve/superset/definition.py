@@ -1,7 +1,7 @@
 """The short form of a dashboard: typed models of the files in `dashboards/` and their reading.
 
 What a chart is called, what it shows and where it stands belongs here. How Superset writes that down belongs to
-`charts`, `layout`, `filters` and `bundle`; what the columns and metrics are belongs to dbt's models.
+`charts`, `positions`, `filters` and `bundle`; what the columns and metrics are belongs to dbt's models.
 """
 
 from __future__ import annotations

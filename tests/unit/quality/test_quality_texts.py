@@ -15,7 +15,7 @@ from quality.texts import MAX_VALUES, CheckText, CheckTextError, sentences
 from warehouse.settings import PROJECT_ROOT
 
 DBT = PROJECT_ROOT / "dbt"
-# What `contract_checks` and `gx_run` call results that come from no rule of a contract or suite.
+# What `contract_checks` and `suites.run` call results that come from no rule of a contract or suite.
 OWN_RULES = {
     "freshness:clock",
     "freshness:horizon",
