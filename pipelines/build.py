@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +21,7 @@ from catalog.contract import load_contracts
 from pipelines.landing.tables import RAW_COLUMNS, column_types, ensure_tables
 from quality.held_back import holding
 from quality.results import latest_of, position
-from warehouse.durable import make_folder, sync
+from warehouse.durable import make_folder, put_in_place
 from warehouse.errors import GridLakeError
 from warehouse.lake.engine import engine_threads
 from warehouse.lake.layout import tables
@@ -33,7 +31,6 @@ from warehouse.settings import PROJECT_ROOT, Settings
 DBT_PROJECT = PROJECT_ROOT / "dbt"
 _INPUTS = ("*.sql", "*.yml", "*.csv")
 _PARSED = "parsed"
-_STALE_SECONDS = 3600
 _NO_INPUTS = ("target", "logs", "dbt_packages")
 
 
@@ -120,18 +117,15 @@ def ensure_manifest(settings: Settings) -> Path:
     if manifest.exists():
         return manifest
     make_folder(folder)
-    with tempfile.TemporaryDirectory(prefix=f"{_PARSED}-", dir=folder) as parsed:
+    # In the spool, from which landing sweeps what was left by a kill.
+    with tempfile.TemporaryDirectory(prefix=f"{_PARSED}-", dir=make_folder(settings.home_path / "spool")) as parsed:
         run_dbt(settings, ["parse", "--no-partial-parse"], target=Path(parsed))
         # The first build then need not parse again.
         (Path(parsed) / "partial_parse.msgpack").replace(folder / "partial_parse.msgpack")
-        sync(Path(parsed) / "manifest.json")
-        (Path(parsed) / "manifest.json").replace(manifest)
-    sync(folder)
-    for other in folder.glob(f"{_PARSED}-*"):
-        if other.suffix == ".json" and other != manifest:
+        put_in_place(Path(parsed) / "manifest.json", manifest)
+    for other in folder.glob(f"{_PARSED}-*.json"):
+        if other != manifest:
             other.unlink(missing_ok=True)
-        elif other.is_dir() and time.time() - other.stat().st_mtime > _STALE_SECONDS:
-            shutil.rmtree(other, ignore_errors=True)  # left by a parse that was killed
     return manifest
 
 

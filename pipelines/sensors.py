@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from pathlib import Path
 
 import dagster as dg
 
@@ -17,7 +16,7 @@ from pipelines.connectors.files.cut import is_being_written
 from pipelines.jobs import AGAIN_IF_KILLED, BUILD, PUBLISH
 from pipelines.resources import LakeResource
 from pipelines.serving_tables import NAME, is_published
-from pipelines.sources.declared import SourceSystem, expand
+from pipelines.sources.declared import SourceSystem, files_root
 from warehouse.lake.history import latest_snapshot
 from warehouse.lake.session import lake_exists, open_lake
 from warehouse.serving.publish import current
@@ -44,7 +43,7 @@ def drops_fingerprint(settings: Settings, system: SourceSystem) -> str:
     """
     if system.files is None:
         return ""
-    root = Path(expand(system.files.root, settings, where=system.system))
+    root = files_root(system, settings)
     digest = hashlib.sha256()
     for entry in system.datasets:
         for uri, stamp in find(entry, root):

@@ -15,6 +15,13 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def put_in_place(draft: Path, target: Path) -> None:
+    """Give a file that is written to its end its name, in whose folder it may replace another; whole or not at all."""
+    sync(draft)
+    draft.rename(target)
+    sync(target.parent)
+
+
 def make_folder(path: Path) -> Path:
     """Make a folder and those above it, with their names on the disk; returns it."""
     if not path.is_dir():

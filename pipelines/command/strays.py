@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pipelines.connectors.files.connector import path_pattern
-from pipelines.sources.declared import SourceSystem, expand
+from pipelines.sources.declared import SourceSystem, files_root
 from warehouse.settings import Settings
 
 # What systems and office programs leave in folders by themselves.
@@ -26,7 +26,7 @@ def strays(settings: Settings, systems: Sequence[SourceSystem]) -> list[str]:
     roots: dict[Path, list[SourceSystem]] = {}
     for system in systems:
         if system.files is not None:
-            roots.setdefault(Path(expand(system.files.root, settings, where=system.system)), []).append(system)
+            roots.setdefault(files_root(system, settings), []).append(system)
     return sorted(path for root, sharing in roots.items() for path in _untaken(root, sharing))
 
 
@@ -41,7 +41,7 @@ def looked_for(settings: Settings, systems: Sequence[SourceSystem]) -> list[str]
         if system.files is None:
             lines.append(f"{system.system}: {', '.join(entry.path or entry.table for entry in system.datasets)}")
             continue
-        root = Path(expand(system.files.root, settings, where=system.system))
+        root = files_root(system, settings)
         state = "" if root.is_dir() else " (is not there)"
         lines.append(f"{system.system}: {root}{state}: {', '.join(dict.fromkeys(e.path for e in system.datasets))}")
     return lines

@@ -26,7 +26,7 @@ from pipelines.landing.commit import Counts, commit
 from pipelines.landing.second_look import look_again
 from pipelines.landing.stage import stage
 from pipelines.landing.standing import standing
-from pipelines.sources.declared import DatasetSource, PullError, SourceError, SourceSystem, expand
+from pipelines.sources.declared import DatasetSource, PullError, SourceError, SourceSystem, files_root
 from quality.refusals import Refused, settle
 from warehouse.lake.session import open_lake
 from warehouse.settings import Settings
@@ -141,7 +141,7 @@ def _settle(
             return False
         if system.files is None or any(uri == _place(system, entry) for entry in entries):
             return True
-        root = Path(expand(system.files.root, settings, where=system.system))
+        root = files_root(system, settings)
         return any(found == uri for entry in entries for found, _ in files.find(entry, root))
 
     found = {Refused(r.dataset, r.uri, r.content_hash, r.problem): r for r in refusals}

@@ -241,6 +241,11 @@ def _showable(error: ErrorDetails) -> object:
     return value
 
 
+def cities(folder: Path = SOURCES) -> list[str]:
+    """The cities that have a folder of source files, by name."""
+    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
+
+
 def refuse_unknown_city(city: str, folder: Path = SOURCES) -> None:
     """Raise where nothing is known of the city.
 
@@ -248,12 +253,11 @@ def refuse_unknown_city(city: str, folder: Path = SOURCES) -> None:
         SourceError: it has no sources; the message names the cities there are.
     """
     if not any((folder / city).glob("*.yml")):
-        cities = sorted(p.name for p in folder.iterdir() if p.is_dir()) if folder.exists() else []
         raise SourceError(
             "there is no such city",
             where="GRIDLAKE_CITY",
             value=city,
-            fix=f"use one of {cities}, or add catalog/sources/{city}/",
+            fix=f"use one of {cities(folder)}, or add catalog/sources/{city}/",
         )
 
 
@@ -290,6 +294,17 @@ def without(secrets: Iterable[str], text: str) -> str:
     for secret in secrets:
         text = text.replace(secret, "***")
     return text
+
+
+def files_root(system: SourceSystem, settings: Settings) -> Path:
+    """The folder of a source's files.
+
+    Raises:
+        SourceError: the source has none, or a variable in its path is not set.
+    """
+    if system.files is None:
+        raise SourceError("is not a folder of files", where=system.system, fix="add the block `files`")
+    return Path(expand(system.files.root, settings, where=system.system))
 
 
 def expand(text: str, settings: Settings, *, where: str) -> str:

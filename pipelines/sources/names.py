@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from catalog.generate import differing, write
-from pipelines.sources.declared import SOURCES, SourceSystem, load_sources
+from pipelines.sources.declared import SourceSystem, cities, load_sources
 from warehouse.settings import PROJECT_ROOT
 
 FOLDER = PROJECT_ROOT / "dbt" / "seeds" / "contracts"
@@ -40,8 +40,7 @@ def all_systems() -> list[SourceSystem]:
     Raises:
         SourceError: a source file is wrong.
     """
-    cities = sorted(path.name for path in SOURCES.iterdir() if path.is_dir())
-    return [system for city in cities for system in load_sources(city)]
+    return [system for city in cities() for system in load_sources(city)]
 
 
 def seeds(folder: Path = FOLDER) -> dict[Path, str]:

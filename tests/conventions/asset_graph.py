@@ -11,9 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from pipelines.sources.declared import cities
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ".venv/bin/python tests/conventions/asset_graph.py"
-CITIES = sorted(path.name for path in (ROOT / "catalog" / "sources").iterdir() if path.is_dir())
+CITIES = cities()
 _PRINT = """
 from pipelines.definitions import defs
 graph = defs.resolve_asset_graph()

@@ -17,7 +17,7 @@ from catalog.contract import CONTRACTS, load_contracts
 from pipelines.command.app import app
 from pipelines.sources import declared as source
 from pipelines.sources import parts as source_parts
-from pipelines.sources.declared import SOURCES, load_sources
+from pipelines.sources.declared import cities, load_sources
 from quality.place import points, shapes
 from quality.suites.declared import KEY_MODELS
 from tests.conventions.pages import ROOT, named, page
@@ -25,7 +25,7 @@ from warehouse.lake.layout import _OPS_TABLES
 from warehouse.settings import PREFIX, Settings
 
 READMES = ("README.md", "README.zh-CN.md")
-CITIES = sorted(path.name for path in SOURCES.iterdir() if path.is_dir())
+CITIES = cities()
 
 
 def missing(name: str, wanted: Iterable[str]) -> list[str]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 
-from warehouse.durable import make_folder, sync
+from warehouse.durable import make_folder, put_in_place
 from warehouse.errors import LakeError
 from warehouse.lake.named_files import data_folder, named_files
 from warehouse.settings import Settings
@@ -98,12 +97,8 @@ def write_identity(folder: Path, lake: str, settings: Settings) -> None:
     }
     make_folder(folder)
     temporary = folder / f".{FILE}.{secrets.token_hex(4)}"
-    with temporary.open("w", encoding="utf-8") as handle:
-        handle.write(json.dumps(told, ensure_ascii=False, indent=1) + "\n")
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(folder / FILE)
-    sync(folder)
+    temporary.write_text(json.dumps(told, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    put_in_place(temporary, folder / FILE)
 
 
 def catalogue_name(settings: Settings) -> str:

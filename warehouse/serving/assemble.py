@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.durable import sync
+from warehouse.durable import put_in_place
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal
 from warehouse.lake.history import CATALOG, Name, Relation
@@ -111,9 +111,7 @@ def write_file(
     connection.execute("USE memory")
     connection.execute("DETACH serving")
     temporary.chmod(0o444)
-    sync(temporary)
-    temporary.rename(new.path)
-    sync(new.path.parent)
+    put_in_place(temporary, new.path)
     return Contents(at, fingerprints, tuple(part for each in parts.values() for part in each))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from warehouse.durable import make_folder, sync
+from warehouse.durable import make_folder, put_in_place
 from warehouse.errors import LakeError
 from warehouse.identifiers import literal, quoted
 from warehouse.lake.history import CATALOG, Name, Relation, lake_references
@@ -133,9 +133,7 @@ def _write_part(
         _check_key(connection, of, key, temporary)
     # Not even its owner changes it: a reader's process may be talked into COPY TO a file that it may read.
     temporary.chmod(0o444)
-    sync(temporary)
-    temporary.rename(path)
-    sync(place)
+    put_in_place(temporary, path)
     filled = tuple(name for name, nulls in _nulls(connection, path) if nulls == 0)
     return Part(of.table, key, first, days, str(path.relative_to(folder.parent)), rows, path.stat().st_size, filled)
 

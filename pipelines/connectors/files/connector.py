@@ -29,7 +29,7 @@ from pipelines.connectors.files.reader import Look, Reader, SourceFile
 from pipelines.connectors.files.seen import SeenFiles, Stamp
 from pipelines.connectors.files.tabular_reader import ParquetReader
 from pipelines.connectors.files.workbook_reader import WorkbookReader
-from pipelines.sources.declared import DatasetSource, PullError, SourceError, expand
+from pipelines.sources.declared import DatasetSource, PullError, files_root
 
 log = logging.getLogger(__name__)
 
@@ -118,17 +118,6 @@ def path_pattern(template: str) -> re.Pattern[str]:
     return re.compile("".join(parts))
 
 
-def root_of(fetch: Fetch) -> Path:
-    """The folder of a source's files.
-
-    Raises:
-        SourceError: the source has none, or a variable in its path is not set.
-    """
-    if fetch.system.files is None:
-        raise SourceError("is not a folder of files", where=fetch.system.system, fix="add the block `files`")
-    return Path(expand(fetch.system.files.root, fetch.settings, where=fetch.system.system))
-
-
 def new_files(fetch: Fetch) -> list[SourceFile]:
     """The files whose content is not what the lake last took from their path.
 
@@ -136,7 +125,7 @@ def new_files(fetch: Fetch) -> list[SourceFile]:
     withdrawn while its file lies there is none. Files of which nothing has changed since they were last read are not
     read again.
     """
-    root, nothing = root_of(fetch), Taken("", "")
+    root, nothing = files_root(fetch.system, fetch.settings), Taken("", "")
     seen = SeenFiles(fetch.settings, fetch.system.system, fetch.entry.dataset)
     found: list[tuple[str, Stamp, tuple[tuple[str, str], ...], str | None]] = []
     for uri, stamp, captures in _found(fetch.entry, root):

@@ -18,9 +18,10 @@ from catalog.serve.superset.definition import DASHBOARDS, load_dashboards
 from catalog.serve.superset.faults import faults
 from pipelines.build import ensure_manifest
 from pipelines.command.app import app
-from warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from pipelines.sources.declared import cities
+from warehouse.settings import Settings, load_settings
 
-CITIES = sorted(path.name for path in (PROJECT_ROOT / "catalog" / "sources").iterdir() if path.is_dir())
+CITIES = cities()
 SLUGS = [
     *("cases", "city-health", "city-map", "data-health", "departments", "index-to-cases", "permits", "public-index"),
 ]
