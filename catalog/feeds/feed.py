@@ -1,6 +1,6 @@
 """A feed file, typed: where one data set has the columns of a kind.
 
-What may stand in it is told in `catalog/feeds/README.md`; `staging` makes the model of it, `faults` tells what is wrong.
+`catalog/feeds/README.md` tells what may stand in it, `staging` makes the model of it, `faults` tells what is wrong.
 """
 
 from __future__ import annotations
