@@ -132,21 +132,11 @@ def _of_shape(feed: Feed) -> Iterator[FeedFault]:
         yield FeedFault(name, "position", f"the kind {kind.name} has no place", "take it out")
     if (feed.by is None) != (not feed.only):
         yield FeedFault(name, "by", "`by` and `only` belong together", "write both or neither")
-    filled = _filled(feed)
     for column in kind.required:
-        if column not in filled:
+        if column not in feed.fills:
             yield FeedFault(
                 name, column, f"a {kind.name} always has it, and nothing fills it", "name where it comes from"
             )
-
-
-def _filled(feed: Feed) -> set[str]:
-    """The columns of the kind that the feed fills."""
-    kind = feed.kind
-    found = {*kind.defaults, *feed.same, *feed.columns, *(name for given in feed.only.values() for name in given)}
-    found |= {column for key in feed.coded for column in kind.coded[key].columns}
-    found |= {kind.id} if feed.id is not None else set()
-    return found | (set(kind.place_columns) if feed.position is not None else set())
 
 
 def _values(feed: Feed) -> Iterator[tuple[str, Any]]:

@@ -106,6 +106,16 @@ class Feed(_Part):
         return f"stg_{self.file.stem}"
 
     @property
+    def fills(self) -> frozenset[str]:
+        """The columns of its kind that it fills, by itself or by the kind's defaults."""
+        kind = self.kind
+        found = {*kind.defaults, *self.same, *self.columns, *(name for given in self.only.values() for name in given)}
+        found |= {column for key in self.coded for column in kind.coded[key].columns}
+        named = ((kind.id, self.id), ("layer", self.layer), ("version_at", self.version))
+        found |= {name for name, value in named if value is not None}
+        return frozenset(found | (set(kind.place_columns) if self.position is not None else set()))
+
+    @property
     def dataset(self) -> str | None:
         """The data set that it reads; None where it reads a list of the city's own."""
         return self.from_ if isinstance(self.from_, str) else None
