@@ -42,7 +42,7 @@ lint: $(STAMP) ## Format check, lint, types, import rules, SQL
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --processes 1 dbt/models dbt/tests
-	$(BIN)/gridlake contracts check
+	$(BIN)/gridlake check catalog/cities/*
 	$(BIN)/gridlake dashboards check
 
 bench: $(STAMP) $(SUPERSET_STAMP) tools ## Run the benchmarks; each skips with a message where its data is absent

@@ -16,7 +16,6 @@ Cities that come with the project lie in `catalog/cities`; any other folder is n
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,9 +24,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
 from warehouse.errors import GridLakeError
-from warehouse.settings import PROJECT_ROOT
-
-CITIES = PROJECT_ROOT / "catalog" / "cities"
+from warehouse.settings import CITIES, CITY_FILE
 
 
 class CityError(GridLakeError):
@@ -42,8 +39,6 @@ class City(BaseModel):
         key: what the city is called in tables and paths.
         title: what people call it.
         time_zone: clock of the city's times in the lake.
-        crs: what its sources tell positions in where a source file says nothing.
-        languages: languages in which its data have names.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,8 +47,6 @@ class City(BaseModel):
     key: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
     title: dict[Literal["zh", "en"], str]
     time_zone: str = "Asia/Shanghai"
-    crs: str = "EPSG:4326"
-    languages: tuple[Literal["zh", "en"], ...] = ("zh", "en")
 
     @field_validator("time_zone")
     @classmethod
@@ -79,17 +72,29 @@ class City(BaseModel):
         return {path.stem: _columns(path) for path in self.files("lists", "*.csv")}
 
 
-@dataclass(frozen=True)
-class Shipped:
-    """A city that comes with the project."""
-
-    key: str
-    folder: Path
+def shipped(folder: Path = CITIES) -> list[str]:
+    """Keys of the cities that come with the project."""
+    return sorted(path.parent.name for path in folder.glob(f"*/{CITY_FILE}"))
 
 
-def shipped(folder: Path = CITIES) -> list[Shipped]:
-    """The cities that come with the project, by key."""
-    return [Shipped(path.parent.name, path.parent) for path in sorted(folder.glob("*/city.yml"))]
+def city_folder(city: str | Path) -> Path:
+    """The folder of a city that comes with the project, by its key; a folder is itself."""
+    return city if isinstance(city, Path) else CITIES / city
+
+
+def refuse_unknown_city(folder: Path) -> None:
+    """Raise where nothing is known of the city.
+
+    Raises:
+        CityError: the folder has no `city.yml`; the message names the cities there are.
+    """
+    if not (folder / CITY_FILE).is_file():
+        raise CityError(
+            "there is no such city",
+            where="GRIDLAKE_CITY",
+            value=folder.name,
+            fix=f"use one of {shipped()}, or name the folder that holds its {CITY_FILE} in GRIDLAKE_CITY_FOLDER",
+        )
 
 
 def load_city(folder: Path) -> City:
@@ -98,14 +103,8 @@ def load_city(folder: Path) -> City:
     Raises:
         CityError: it is not there, or `city.yml` is wrong.
     """
-    file = folder / "city.yml"
-    if not file.is_file():
-        known = [city.key for city in shipped()]
-        raise CityError(
-            "is no folder of a city: it has no city.yml",
-            where=str(folder),
-            fix=f"name a folder that has one, use one of {known}, or run `gridlake city new`",
-        )
+    refuse_unknown_city(folder)
+    file = folder / CITY_FILE
     try:
         document = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         return City.model_validate({**(document or {}), "folder": folder})

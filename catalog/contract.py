@@ -20,10 +20,10 @@ from open_data_contract_standard.model import (
 )
 from pydantic import ValidationError
 
+from catalog.city import city_folder, shipped
+from catalog.codelists import code_list
 from warehouse.errors import GridLakeError
-from warehouse.settings import PROJECT_ROOT
 
-CONTRACTS = PROJECT_ROOT / "catalog" / "contracts"
 # A delivery that loses more than this share of its rows is no longer believable as a whole.
 QUARANTINE_SHARE_ALLOWED = 0.05
 
@@ -53,6 +53,7 @@ class Field:
     `is_future_allowed` of what is planned (a due time, the end of a permit); `minimum` and `maximum` are inclusive;
     `pattern` must match the whole text. `shapes` are the kinds that a geometry may be (all where it is
     empty), `extent` is where it lies, in degrees. `point_with` of an east coordinate names the field of the north one.
+    `own_lists` is the folder of the city's own code lists.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Field:
     key_position: int | None = None
     unit: str | None = None
     code_list: str | None = None
+    own_lists: Path | None = None
     pattern: str | None = None
     minimum: float | str | None = None
     maximum: float | str | None = None
@@ -81,6 +83,15 @@ class Field:
     def is_geometry(self) -> bool:
         """Whether the field holds a geometry (GeoJSON at the source, GEOMETRY in the lake)."""
         return self.physical_type.upper() == "GEOMETRY"
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """What its code list allows; empty where it has none.
+
+        Raises:
+            CodeListError: there is no such list.
+        """
+        return code_list(self.code_list, self.own_lists) if self.code_list else ()
 
     @property
     def is_code(self) -> bool:
@@ -183,9 +194,11 @@ class Contract:
         )
 
 
-def contract_files(city: str | None = None, folder: Path = CONTRACTS) -> list[Path]:
-    """All contract files, or those of one city, in a stable order."""
-    return sorted(folder.glob(f"{city or '*'}/*.yml"))
+def contract_files(city: str | Path | None = None) -> list[Path]:
+    """The contract files of a city (its key or its folder), or of all that come with the project, in a stable order."""
+    chosen: list[str | Path] = [*shipped()] if city is None else [city]
+    folders = [city_folder(one) / "contracts" for one in chosen]
+    return [path for folder in folders for path in sorted(folder.glob("*.yml"))]
 
 
 def parse(path: Path) -> OpenDataContractStandard:
@@ -222,9 +235,9 @@ def load_contract(path: Path) -> Contract:
     return from_odcs(parse(path), path)
 
 
-def load_contracts(city: str | None = None, folder: Path = CONTRACTS) -> dict[str, Contract]:
-    """All contracts (of one city), by data set name."""
-    contracts = [load_contract(path) for path in contract_files(city, folder)]
+def load_contracts(city: str | Path | None = None) -> dict[str, Contract]:
+    """The contracts of a city (its key or its folder), or of all that come with the project, by data set name."""
+    contracts = [load_contract(path) for path in contract_files(city)]
     return {contract.name: contract for contract in contracts}
 
 
@@ -267,7 +280,7 @@ def from_odcs(document: OpenDataContractStandard, path: Path) -> Contract:
         limitations_zh=str(own.get("limitationsZh", "")),
         limitations=(texts.limitations or "") if texts else "",
         quarantine_share_allowed=float(own.get("quarantineShareAllowed", QUARANTINE_SHARE_ALLOWED)),
-        fields=tuple(_field(p) for p in table.properties or []),
+        fields=tuple(_field(p, path.parent.parent / "lists") for p in table.properties or []),
         rules=tuple(_rule(q) for q in table.quality or [] if q.engine == "gridlake"),
     )
 
@@ -281,7 +294,7 @@ def _allowance(entry: Any) -> Allowance | None:
         return None
 
 
-def _field(prop: SchemaProperty) -> Field:
+def _field(prop: SchemaProperty, own_lists: Path) -> Field:
     own = custom(prop.customProperties)
     options = prop.logicalTypeOptions or {}
     formats = options.get("format") or ()
@@ -295,6 +308,7 @@ def _field(prop: SchemaProperty) -> Field:
         key_position=(prop.primaryKeyPosition or 1) if prop.primaryKey else None,
         unit=own.get("unit"),
         code_list=own.get("codeList"),
+        own_lists=own_lists,
         pattern=options.get("pattern"),
         minimum=options.get("minimum"),
         maximum=options.get("maximum"),

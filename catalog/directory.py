@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.contract import CONTRACTS, load_contracts
+from catalog.contract import load_contracts
 from catalog.vocabulary import DATA_GRADES, RESTRICTIONS, SHARING_TYPES, Term
 
 
@@ -42,7 +42,7 @@ class DirectoryRow:
     restriction_reason: str | None
 
 
-def directory(city: str | None = None, folder: Path = CONTRACTS) -> list[DirectoryRow]:
+def directory(city: str | Path | None = None) -> list[DirectoryRow]:
     """The directory of one city, or of all, ordered by city, item, sub-item, data set and field position.
 
     Raises:
@@ -76,7 +76,7 @@ def directory(city: str | None = None, folder: Path = CONTRACTS) -> list[Directo
             restriction=RESTRICTIONS[field.restriction] if field.restriction else None,
             restriction_reason=field.restriction_reason,
         )
-        for contract in load_contracts(city, folder).values()
+        for contract in load_contracts(city).values()
         for position, field in enumerate(contract.fields, start=1)
     ]
     return sorted(rows, key=lambda row: (row.city, row.item, row.sub_item, row.dataset, row.position))

@@ -1,31 +1,22 @@
 """What dbt is told of the contracts: `sources.yml`, in which it knows the raw tables, and the seeds `data_set` and
 `data_item` (fields and rules in words).
 
-The contracts are the truth; the files are written, never edited, and a test tells when one is out of date.
+The contracts are the truth; the files are written into the lake's dbt project whenever it is put together.
 dbt's own source freshness is left out on purpose: freshness has one judge, `quality.contract_checks`, which
 reads `ops.load` (no scan of a raw table) and also compares with the horizon of the city's data.
 """
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
-import sys
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
-from catalog.contract import CONTRACTS, Contract, Field, load_contracts
-from warehouse.settings import PROJECT_ROOT
+from catalog.contract import Contract, Field
 
-SOURCES = PROJECT_ROOT / "dbt" / "models" / "sources.yml"
-SEEDS = PROJECT_ROOT / "dbt" / "seeds" / "contracts"
-COMMAND = "gridlake contracts generate"
-
-_HEAD = f"# Generated from catalog/contracts by `{COMMAND}`; do not edit.\n"
 # Columns that landing adds to the contract's fields.
 LANDING_COLUMNS = (
     ("_extra", "VARCHAR", "契约未定义的来源列 / Source columns that the contract does not know, as JSON"),
@@ -70,7 +61,7 @@ def sources_yaml(contracts: Iterable[Contract]) -> str:
         ],
     }
     text: str = yaml.dump(document, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=100_000)
-    return _HEAD + text
+    return text
 
 
 def data_sets_csv(contracts: Iterable[Contract]) -> str:
@@ -100,66 +91,6 @@ def data_items_csv(contracts: Iterable[Contract]) -> str:
             described = rule.description.removesuffix(".")
             writer.writerow((contract.name, "rule", rule.name, rule.description_zh, described))
     return text.getvalue()
-
-
-def generated(folder: Path = CONTRACTS, sources: Path = SOURCES, seeds: Path = SEEDS) -> dict[Path, str]:
-    """The generated files with the texts they should have.
-
-    Raises:
-        ContractError: a contract cannot be read.
-    """
-    contracts = load_contracts(folder=folder).values()
-    return {
-        sources: sources_yaml(contracts),
-        seeds / "data_set.csv": data_sets_csv(contracts),
-        seeds / "data_item.csv": data_items_csv(contracts),
-    }
-
-
-def outdated(folder: Path = CONTRACTS, sources: Path = SOURCES, seeds: Path = SEEDS) -> dict[Path, str]:
-    """The generated files that do not say what the contracts say, with the text they should have.
-
-    Raises:
-        ContractError: a contract cannot be read.
-    """
-    return differing(generated(folder, sources, seeds))
-
-
-def generate(folder: Path = CONTRACTS, sources: Path = SOURCES, seeds: Path = SEEDS) -> list[Path]:
-    """Write what is out of date from all contracts; returns the files written.
-
-    Raises:
-        ContractError: a contract cannot be read.
-    """
-    return write(outdated(folder, sources, seeds))
-
-
-def differing(wanted: Mapping[Path, str]) -> dict[Path, str]:
-    """The files that do not hold the text they should have, with that text."""
-    return {
-        path: text for path, text in wanted.items() if not path.exists() or path.read_text(encoding="utf-8") != text
-    }
-
-
-def write(files: Mapping[Path, str]) -> list[Path]:
-    """Write the files; returns them."""
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return list(files)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Generate, or with `--check` only tell; the exit code is 1 when a file was out of date in the check."""
-    parser = argparse.ArgumentParser(description="Generate what dbt is told of the contracts.")
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is out of date")
-    if parser.parse_args(arguments).check:
-        files = outdated()
-        for path in files:
-            sys.stderr.write(f"{path}: is out of date with {CONTRACTS}. Fix: run `{COMMAND}`\n")
-        return 1 if files else 0
-    generate()
-    return 0
 
 
 def _table(contract: Contract) -> dict[str, Any]:
@@ -212,7 +143,3 @@ def _column(field: Field) -> _Line:
 
 def _without_empty(values: dict[str, Any]) -> _Line:
     return _Line({key: value for key, value in values.items() if value not in (None, "", [])})
-
-
-if __name__ == "__main__":
-    sys.exit(main())

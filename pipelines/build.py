@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import duckdb
 
 from catalog.contract import load_contracts
 from pipelines.landing.tables import RAW_COLUMNS, column_types, ensure_tables
+from pipelines.project import assemble, models_hash, told_hash
 from quality.held_back import holding
 from quality.results import latest_of, position
 from warehouse.durable import make_folder, put_in_place
@@ -28,10 +29,7 @@ from warehouse.lake.layout import tables
 from warehouse.lake.session import attachment, open_lake, transact
 from warehouse.settings import PROJECT_ROOT, Settings
 
-DBT_PROJECT = PROJECT_ROOT / "dbt"
-_INPUTS = ("*.sql", "*.yml", "*.csv")
 _PARSED = "parsed"
-_NO_INPUTS = ("target", "logs", "dbt_packages")
 
 
 class BuildError(GridLakeError):
@@ -61,7 +59,7 @@ def dbt_environment(settings: Settings) -> dict[str, str]:
         "GRIDLAKE_DBT_META": "WAL" if lake.is_sqlite else "",
         "GRIDLAKE_DBT_MEMORY": settings.memory,
         "GRIDLAKE_DBT_THREADS": str(engine_threads(settings)),
-        "GRIDLAKE_DBT_TOLD": _told(settings),
+        "GRIDLAKE_DBT_TOLD": f"{told_hash(settings)} {settings.timezone}",
         "GRIDLAKE_DBT_SPILL": str(settings.home_path / "spill"),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "PYTHONPATH": str(PROJECT_ROOT),
@@ -78,28 +76,9 @@ def target_path(settings: Settings) -> Path:
     return settings.home_path / "dbt"
 
 
-def models_hash(folder: Path = DBT_PROJECT) -> str:
-    """A hash over all that shapes the built tables: models, macros, seeds and their settings."""
-    paths = (path for pattern in _INPUTS for path in folder.rglob(pattern))
-    return _hash_of(folder, (p for p in paths if p.relative_to(folder).parts[0] not in _NO_INPUTS))
-
-
-def _hash_of(folder: Path, paths: Iterable[Path]) -> str:
-    digest = hashlib.sha256()
-    for path in sorted(paths):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()
-
-
-def _told(settings: Settings) -> str:
-    """A hash over all that can change any model's compiled SQL besides its own text: macros, variables, settings."""
-    paths = [DBT_PROJECT / "dbt_project.yml", *DBT_PROJECT.glob("macros/**/*.sql")]
-    return f"{_hash_of(DBT_PROJECT, paths)} {settings.timezone}"
-
-
 def _models_as_told(settings: Settings) -> str:
     """The models' text and what of the settings is written into it."""
-    return f"{models_hash(DBT_PROJECT)} {settings.timezone}"
+    return f"{models_hash(settings)} {settings.timezone}"
 
 
 def ensure_manifest(settings: Settings) -> Path:
@@ -152,7 +131,8 @@ def run_dbt(
             pass  # opening for writing brings a lake of an earlier release up to date
     folder = target_path(settings)
     folder.mkdir(parents=True, exist_ok=True)
-    command = [dbt_executable(), *arguments, "--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    project = str(assemble(settings))
+    command = [dbt_executable(), *arguments, "--project-dir", project, "--profiles-dir", project]
     command += ["--target-path", str(target or folder), "--log-path", str(folder / "logs")]
     done = subprocess.run(  # noqa: S603  the command is ours, not a user's text
         command,
@@ -164,14 +144,12 @@ def run_dbt(
     )
     if done.returncode:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-30:])
-        raise BuildError(
-            f"dbt {arguments[0]} failed:\n{tail}", where=str(DBT_PROJECT), fix="correct the model named above"
-        )
+        raise BuildError(f"dbt {arguments[0]} failed:\n{tail}", where=project, fix="correct the model named above")
 
 
 def prepare(settings: Settings) -> None:
     """Create or widen the tables of every contract of the city, so that models find what nobody has delivered."""
-    contracts = load_contracts(settings.city)
+    contracts = load_contracts(settings.city_path)
     with open_lake(settings, spatial=False) as connection:
         present = tables(connection)
         missing = [

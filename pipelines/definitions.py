@@ -22,8 +22,8 @@ from warehouse.settings import Settings, load_settings
 
 def definitions(settings: Settings) -> dg.Definitions:
     """Everything of the city of these settings."""
-    systems = load_sources(settings.city)
-    contracts = load_contracts(settings.city)
+    systems = load_sources(settings.city_path)
+    contracts = load_contracts(settings.city_path)
     return dg.Definitions(
         assets=[
             *raw_assets(systems, contracts),

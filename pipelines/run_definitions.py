@@ -22,9 +22,9 @@ def run_definitions(
     settings: Settings, result_of: Callable[[str], LandingResult | None] = lambda _: None
 ) -> dg.Definitions:
     """The jobs `land` and `publish`; `result_of` as in `raw_assets`."""
-    contracts = load_contracts(settings.city)
+    contracts = load_contracts(settings.city_path)
     return dg.Definitions(
-        assets=[*raw_assets(load_sources(settings.city), contracts, result_of), serving_file, dashboards],
+        assets=[*raw_assets(load_sources(settings.city_path), contracts, result_of), serving_file, dashboards],
         asset_checks=checks(sorted(contracts)),
         jobs=[land_all_job(), publish_job()],
         resources={"lake": LakeResource()},

@@ -78,12 +78,12 @@ def contract_checks(
         with open_lake(settings, read_only=True, spatial=False) as opened:
             return contract_checks(settings, contracts, connection=opened, now=now)
     moment = now or datetime.now(UTC).replace(tzinfo=None)
-    chosen = list(load_contracts(settings.city).values()) if contracts is None else list(contracts)
+    chosen = list(load_contracts(settings.city_path).values()) if contracts is None else list(contracts)
     reaches = _reaches(connection)
     loads, runs = _unseen_loads(connection), last_runs(connection)
     refusals = open_refusals(connection)
     # The city's newest data may be those of a data set that is not checked now.
-    everything = {c.name: c for c in [*load_contracts(settings.city).values(), *chosen]}
+    everything = {c.name: c for c in [*load_contracts(settings.city_path).values(), *chosen]}
     newest = newest_times(connection, everything.values())
     results: list[CheckResult] = []
     for contract in sorted(chosen, key=lambda c: c.name):
@@ -102,7 +102,7 @@ def contract_checks(
 def covered(settings: Settings, contracts: Iterable[Contract]) -> Callable[[CheckResult], bool]:
     """Of which checks `contract_checks` of these contracts gives all; a data set without a contract has none."""
     judged = {contract.name for contract in contracts}
-    known = set(load_contracts(settings.city))
+    known = set(load_contracts(settings.city_path))
 
     def covers(result: CheckResult) -> bool:
         if result.layer != "raw":

@@ -47,7 +47,7 @@ def dbt_results(settings: Settings, target: Path, *, personal: Iterable[str] | N
     nodes = {**nodes["nodes"], **nodes["sources"]}
     tests = sorted((r for r in ran if _is_judged_test(r, nodes)), key=lambda r: str(r["unique_id"]))
     if personal is None:
-        contracts = load_contracts(settings.city).values()
+        contracts = load_contracts(settings.city_path).values()
         personal = {name for contract in contracts for name in contract.personal_fields}
     hidden = frozenset(personal)
     with open_lake(settings, read_only=True) as connection:

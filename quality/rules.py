@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 
-from catalog.codelists import code_list
 from catalog.contract import Contract, ContractError, Field
 from quality import moments as moment
 from quality.conditions import MAX_COUNTED, Condition
@@ -314,7 +313,7 @@ def field_conditions(field: Field, source: str, latest: str | None = None) -> li
     if bounds:
         conditions.append(Condition(f"range:{field.name}", " OR ".join(bounds)))
     if field.code_list:
-        codes = ", ".join(literal(code) for code in code_list(field.code_list)) or "NULL"
+        codes = ", ".join(literal(code) for code in field.codes) or "NULL"
         conditions.append(Condition(f"code_list:{field.name}", f"NOT coalesce({text} IN ({codes}), {name} IS NULL)"))
     return conditions
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from catalog.codelists import SEEDS
 from warehouse.errors import GridLakeError
 
-TEXTS = SEEDS / "standards" / "check_text.csv"
+TEXTS = SEEDS / "check_text.csv"
 # As many places {1}, {2} … as the mart fills in.
 MAX_VALUES = 4
 

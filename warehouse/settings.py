@@ -10,16 +10,20 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, ValidationError, field_validator
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from warehouse.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+# The cities that come with the project, one folder each.
+CITIES = PROJECT_ROOT / "catalog" / "cities"
+CITY_FILE = "city.yml"
 PREFIX = "GRIDLAKE_"
 # Names under these prefixes belong to source systems, to dbt's profile and to the tests, not to the lake.
 _SECRET = ("catalog", "superset_metadata", "superset_secret")
@@ -31,7 +35,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    city: str = Field(default="demo", description="Key of the city: a folder below catalog/sources.")
+    city: str = Field(default="demo", description="Key of the city: of one that comes with the project, its folder.")
+    city_folder: Annotated[Path, NoDecode] | None = Field(
+        default=None, description="Folder of a city that does not come with the project; its city.yml tells the key."
+    )
     home: Annotated[Path, NoDecode] | None = Field(
         default=None, description="Folder of the lake; default .gridlake/<city> in the project."
     )
@@ -39,7 +46,7 @@ class Settings(BaseSettings):
         default=None, description="Folder of the city's source files; default <home>/drops."
     )
     catalog: str = Field(default="", description="postgresql:// URL; empty means a SQLite file in the home.")
-    timezone: str = Field(default="Asia/Shanghai", description="Time zone of the city, for example Asia/Shanghai.")
+    timezone: str = Field(default="Asia/Shanghai", description="Time zone of the city; default as its city.yml says.")
     memory: str = Field(default="1400MB", description="Memory that DuckDB may use, for example 4GB.")
     port: int = Field(default=3000, ge=1024, le=65535, description="Port of Dagster's pages on this machine.")
     dagster_days: int = Field(default=90, ge=1, le=3650, description="Days for which Dagster keeps finished runs.")
@@ -59,6 +66,23 @@ class Settings(BaseSettings):
     )
     superset_https: bool = Field(default=False, description="Whether users reach Superset through HTTPS.")
     threads: int = Field(default=0, ge=0, le=256, description="Threads of DuckDB; 0 means all cores.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_city_says(cls, given: dict[str, Any]) -> dict[str, Any]:
+        """Key and time zone as the city's own file tells them; a zone that is set wins, another key is a mistake."""
+        given = dict(given)
+        folder = Path(given["city_folder"]).expanduser() if given.get("city_folder") else None
+        if folder is not None and not (folder / CITY_FILE).is_file():
+            raise ValueError(f"city_folder: there is no {CITY_FILE} in {folder}; name the folder that holds it")
+        told = _told_by_city(folder or CITIES / str(given.get("city", "demo")))
+        if folder is not None:
+            key = told.get("key")
+            if given.setdefault("city", key) != key:
+                raise ValueError(f"city: {folder} is the folder of {key!r}, and not of {given['city']!r}; unset one")
+        if told.get("time_zone"):
+            given.setdefault("timezone", told["time_zone"])
+        return given
 
     @field_validator("city")
     @classmethod
@@ -113,10 +137,15 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as 127.0.0.1 or 0.0.0.0")
         return value
 
-    @field_validator("home", "data")
+    @field_validator("home", "data", "city_folder")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
         return value.expanduser().resolve() if value else None
+
+    @property
+    def city_path(self) -> Path:
+        """The folder that says everything of the city."""
+        return self.city_folder or CITIES / self.city
 
     @property
     def home_path(self) -> Path:
@@ -148,6 +177,15 @@ class Settings(BaseSettings):
         for secret in self.secrets():
             text = text.replace(secret, "***")
         return text
+
+
+def _told_by_city(folder: Path) -> dict[str, Any]:
+    """What a city's own file says; nothing where it cannot be read, for whoever reads it for its own sake tells why."""
+    try:
+        told = yaml.load((folder / CITY_FILE).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def load_settings(**overrides: object) -> Settings:

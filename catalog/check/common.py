@@ -1,14 +1,30 @@
-"""What the checks of contracts share: reporting, vocabularies, custom properties, scripts of labels."""
+"""What the checks of a city's files share: faults, reporting, vocabularies, custom properties, scripts of labels."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from open_data_contract_standard.model import CustomProperty
 
 from catalog.vocabulary import Term
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One fault: the file (relative to the city's folder), the place in it, what is wrong, what to do."""
+
+    file: str
+    place: str
+    problem: str
+    fix: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}: {self.place}" if self.place else self.file
+        return f"{place}: {self.problem}. Fix: {self.fix}"
+
 
 # Called with (place in the file, problem, fix).
 Report = Callable[[str, str, str], None]

@@ -8,84 +8,49 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from open_data_contract_standard.model import OpenDataContractStandard, SchemaObject
 
 from catalog import vocabulary
-from catalog.check.common import NAME, Report, custom_of, filled, has_chinese, has_latin, one_of
+from catalog.check.common import NAME, Fault, Report, custom_of, filled, has_chinese, has_latin, one_of
 from catalog.check.fields import check_fields
 from catalog.check.lenient import read
 from catalog.check.rules import check_rules
-from catalog.codelists import SEEDS
-from catalog.contract import CONTRACTS, ContractError
 
 API_VERSION = "v3.1.0"
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
-@dataclass(frozen=True, order=True)
-class Fault:
-    """One fault: the file (relative to the contracts' folder), the place in it, what is wrong, what to do."""
-
-    file: str
-    field: str
-    problem: str
-    fix: str
-
-    def __str__(self) -> str:
-        place = f"{self.file}: {self.field}" if self.field else self.file
-        return f"{place}: {self.problem}. Fix: {self.fix}"
-
-
-def check_contracts(folder: Path = CONTRACTS, seeds: Path = SEEDS) -> list[Fault]:
-    """All faults of all contract files below `folder`, ordered by file; empty when all are sound.
+def check_contracts(folder: Path, city: str) -> list[Fault]:
+    """All faults of all contract files of a city, ordered by file; empty when all are sound.
 
     Args:
-        folder: has one folder a city, with one `<dataset>.yml` a data set.
-        seeds: where the code lists are that contracts name.
+        folder: the city's; it has `contracts/<dataset>.yml` and, in `lists`, its own code lists.
+        city: the city's key.
     """
     faults: list[Fault] = []
-    first_file: dict[str, str] = {}
-    for path in _files(folder):
+    for path in _files(folder / "contracts"):
         file = path.relative_to(folder).as_posix()
 
         def report(field: str, problem: str, fix: str, file: str = file) -> None:
             faults.append(Fault(file, field, problem, fix))
 
-        if len(path.relative_to(folder).parts) != 2 or path.suffix != ".yml":
-            report("", "is not found by the project", "put it at <city>/<dataset>.yml")
+        if path.parent != folder / "contracts" or path.suffix != ".yml":
+            report("", "is not found by the project", "put it at contracts/<dataset>.yml")
         document = read(path, report)
-        if document is None:
-            continue
-        _check_document(document, path, report, seeds)
-        if document.name:
-            other = first_file.setdefault(document.name, file)
-            if other != file:
-                report("name", f"the data set name {document.name!r} is already that of {other}", "choose another name")
+        if document is not None:
+            _check_document(document, path, city, report, folder / "lists")
     return sorted(dict.fromkeys(faults))
-
-
-def require_sound(folder: Path = CONTRACTS, seeds: Path = SEEDS) -> None:
-    """Do nothing when all contracts are sound.
-
-    Raises:
-        ContractError: lists every fault of every file.
-    """
-    faults = check_contracts(folder, seeds)
-    if faults:
-        listing = "\n".join(f"  {fault}" for fault in faults)
-        raise ContractError(f"{len(faults)} faults in the contracts:\n{listing}", where=str(folder))
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix in (".yml", ".yaml"))
 
 
-def _check_document(document: OpenDataContractStandard, path: Path, report: Report, seeds: Path) -> None:
-    _check_head(document, path, report)
+def _check_document(document: OpenDataContractStandard, path: Path, city: str, report: Report, lists: Path) -> None:
+    _check_head(document, path, city, report)
     own = custom_of(document.customProperties, vocabulary.CONTRACT_PROPERTIES, "", report)
     _check_directory(own, report)
     _check_owner(document, report)
@@ -96,11 +61,11 @@ def _check_document(document: OpenDataContractStandard, path: Path, report: Repo
         report("schema", f"has {len(tables)} tables, a data set has one", "describe one table")
     for table in tables[:1]:
         _check_table(table, document.name or "", report)
-        fields = check_fields(table.properties or [], report, seeds)
+        fields = check_fields(table.properties or [], report, lists)
         check_rules(table.quality or [], fields, report)
 
 
-def _check_head(document: OpenDataContractStandard, path: Path, report: Report) -> None:
+def _check_head(document: OpenDataContractStandard, path: Path, city: str, report: Report) -> None:
     if document.apiVersion != API_VERSION:
         report("apiVersion", f"is {document.apiVersion!r}", f"write apiVersion: {API_VERSION}")
     if document.kind != "DataContract":
@@ -114,12 +79,8 @@ def _check_head(document: OpenDataContractStandard, path: Path, report: Report) 
         report("name", f"{name!r} is no table name", "use lower-case letters, digits and _, starting with a letter")
     if path.stem != name:
         report("name", f"{name!r} differs from the file name {path.stem!r}", "give both the same name")
-    if path.parent.name != document.tenant:
-        report(
-            "tenant",
-            f"{document.tenant!r} differs from the folder {path.parent.name!r}",
-            f"write tenant: {path.parent.name}",
-        )
+    if document.tenant != city:
+        report("tenant", f"{document.tenant!r} differs from the key of the city", f"write tenant: {city}")
     expected = f"gridlake:{document.tenant}:{name}"
     if document.id != expected:
         report("id", f"is {document.id!r}", f"write id: {expected}")

@@ -14,14 +14,13 @@ from open_data_contract_standard.model import SchemaProperty
 from catalog import vocabulary
 from catalog.check.common import NAME, Report, custom_of, filled, has_chinese, has_latin, one_of
 from catalog.check.places import check_places
-from catalog.codelists import code_list
-from catalog.contract import ContractError
+from catalog.codelists import CodeListError, code_list
 from catalog.vocabulary import PHYSICAL_TYPES, TYPE_OPTIONS
 from warehouse.identifiers import literal
 from warehouse.lake.extensions import connect
 
 
-def check_fields(properties: list[SchemaProperty], report: Report, seeds: Path) -> dict[str, str]:
+def check_fields(properties: list[SchemaProperty], report: Report, lists: Path) -> dict[str, str]:
     """Report the faults of all fields; return the usable ones as physical type by name."""
     for name, count in Counter(p.name for p in properties if p.name).items():
         if count > 1:
@@ -34,7 +33,7 @@ def check_fields(properties: list[SchemaProperty], report: Report, seeds: Path) 
             usable[prop.name] = str(prop.physicalType)
             # Limits only mean something in a known type.
             _check_options(prop, place, report)
-        _check_custom(prop, place, report, seeds)
+        _check_custom(prop, place, report, lists)
     check_places(properties, report)
     _check_key(properties, report)
     return usable
@@ -140,7 +139,7 @@ def _check_formats(value: object, place: str, report: Report) -> None:
             )
 
 
-def _check_custom(prop: SchemaProperty, place: str, report: Report, seeds: Path) -> None:
+def _check_custom(prop: SchemaProperty, place: str, report: Report, lists: Path) -> None:
     own = custom_of(prop.customProperties, vocabulary.FIELD_PROPERTIES, f"{place}.", report)
     for key, terms in (
         ("unit", vocabulary.UNITS),
@@ -162,19 +161,23 @@ def _check_custom(prop: SchemaProperty, place: str, report: Report, seeds: Path)
     if own.get("restrictionReason") and not own.get("restriction"):
         report(place, "a restrictionReason without a restriction", "add restriction, or take the reason out")
     if "codeList" in own:
-        _check_code_list(own["codeList"], prop, place, report, seeds)
+        _check_code_list(own["codeList"], prop, place, report, lists)
 
 
-def _check_code_list(name: object, prop: SchemaProperty, place: str, report: Report, seeds: Path) -> None:
+def _check_code_list(name: object, prop: SchemaProperty, place: str, report: Report, lists: Path) -> None:
     if not isinstance(name, str) or not NAME.fullmatch(name):
-        report(f"{place}.codeList", f"{name!r} is no name of a code list", "name a CSV of dbt/seeds without .csv")
+        report(
+            f"{place}.codeList",
+            f"{name!r} is no name of a code list",
+            "name a list of the standards, or a CSV in the folder lists, without .csv",
+        )
         return
     if prop.logicalType != "string":
         report(f"{place}.codeList", f"codes are text, the field is {prop.logicalType}", "make the field a string")
     try:
-        if not code_list(name, seeds):
+        if not code_list(name, lists):
             report(f"{place}.codeList", f"the list {name!r} has no codes", "add them to its CSV")
-    except ContractError as error:
+    except CodeListError as error:
         report(f"{place}.codeList", f"{error.problem}: {name!r}", error.fix)
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from catalog.check.common import Fault
 from catalog.contract import Contract
 from catalog.feeds.feed import Feed, FeedError
 from catalog.feeds.staging import staging_sql
@@ -18,26 +18,13 @@ from catalog.feeds.values import Values
 _WHOLE_FEED = ("id", "layer", "version")
 
 
-@dataclass(frozen=True, order=True)
-class FeedFault:
-    """One fault: the file, the place in it, what is wrong, what to do."""
-
-    file: str
-    place: str
-    problem: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"feeds/{self.file}: {self.place}: {self.problem}. Fix: {self.fix}"
-
-
 def feed_faults(
     feeds: Iterable[Feed],
     contracts: Mapping[str, Contract],
     mappings: Collection[str],
     lists: Mapping[str, Collection[str]],
     landed: Collection[str],
-) -> list[FeedFault]:
+) -> list[Fault]:
     """All faults, by file.
 
     Args:
@@ -47,7 +34,7 @@ def feed_faults(
         lists: the city's own lists -> their columns.
         landed: data sets that a source file brings.
     """
-    found: list[FeedFault] = []
+    found: list[Fault] = []
     used: set[str] = set()
     feeds = list(feeds)
     for feed in feeds:
@@ -57,17 +44,17 @@ def feed_faults(
         try:
             text = staging_sql(feed)
         except FeedError as error:
-            found.append(FeedFault(feed.file.name, "values", error.problem, error.fix or "correct it"))
+            found.append(Fault(_file(feed), "values", error.problem, error.fix or "correct it"))
             continue
         named = {part.split("'")[0] for part in text.split("ref('map_")[1:]}
         used |= named
         found += [
-            FeedFault(feed.file.name, name.partition("__")[2] or name, f"there is no mapping {name}", fix)
+            Fault(_file(feed), name.partition("__")[2] or name, f"there is no mapping {name}", fix)
             for name in sorted(named - set(mappings))
             for fix in [_meant(name, mappings, f"add mappings/map_{name}.csv")]
         ]
     found += [
-        FeedFault(f"../mappings/map_{name}.csv", "file", "no feed looks into it", "use it in a feed, or remove it")
+        Fault(f"mappings/map_{name}.csv", "file", "no feed looks into it", "use it in a feed, or remove it")
         for name in sorted(set(mappings) - used)
     ]
     return sorted(dict.fromkeys(found))
@@ -75,24 +62,22 @@ def feed_faults(
 
 def _of_source(
     feed: Feed, contracts: Mapping[str, Contract], lists: Mapping[str, Collection[str]], landed: Collection[str]
-) -> Iterator[FeedFault]:
+) -> Iterator[Fault]:
     """Where its rows come from."""
-    name = feed.file.name
+    name = _file(feed)
     if feed.dataset is None:
         own = _list_of(feed)
         if own not in lists:
-            yield FeedFault(name, "from", f"there is no list {own}", _meant(own, lists, f"add lists/{own}.csv"))
+            yield Fault(name, "from", f"there is no list {own}", _meant(own, lists, f"add lists/{own}.csv"))
     elif feed.dataset not in contracts:
         fix = _meant(feed.dataset, contracts, f"add contracts/{feed.dataset}.yml")
-        yield FeedFault(name, "from", f"there is no data set {feed.dataset}", fix)
+        yield Fault(name, "from", f"there is no data set {feed.dataset}", fix)
     elif feed.dataset not in landed:
         fix = f"name {feed.dataset} under `datasets` of a source file"
-        yield FeedFault(name, "from", f"no source brings the data set {feed.dataset}", fix)
+        yield Fault(name, "from", f"no source brings the data set {feed.dataset}", fix)
 
 
-def _of_columns(
-    feed: Feed, contracts: Mapping[str, Contract], lists: Mapping[str, Collection[str]]
-) -> Iterator[FeedFault]:
+def _of_columns(feed: Feed, contracts: Mapping[str, Contract], lists: Mapping[str, Collection[str]]) -> Iterator[Fault]:
     """The columns of the data set that it names."""
     if feed.dataset is None:
         known = set(lists.get(_list_of(feed), ()))
@@ -109,34 +94,32 @@ def _of_columns(
                 if column not in known:
                     fix = _meant(column, known, "write a constant as {is: …}")
                     source = feed.dataset or _list_of(feed)
-                    yield FeedFault(feed.file.name, place, f"{source} has no column {column}", fix)
+                    yield Fault(_file(feed), place, f"{source} has no column {column}", fix)
         except FeedError as error:
-            yield FeedFault(feed.file.name, place, error.problem, error.fix or "correct it")
+            yield Fault(_file(feed), place, error.problem, error.fix or "correct it")
 
 
-def _of_shape(feed: Feed) -> Iterator[FeedFault]:
+def _of_shape(feed: Feed) -> Iterator[Fault]:
     """What the kind has to do with it."""
-    name, kind = feed.file.name, feed.kind
+    name, kind = _file(feed), feed.kind
     targets = [*feed.same, *feed.columns, *(column for given in feed.only.values() for column in given)]
     for column in targets:
         if column not in kind.columns:
             fix = _meant(column, kind.columns, f"see the kind {kind.name}")
-            yield FeedFault(name, f"columns.{column}", f"the kind {kind.name} has no column {column}", fix)
+            yield Fault(name, f"columns.{column}", f"the kind {kind.name} has no column {column}", fix)
     for column in sorted({column for column in targets if targets.count(column) > 1 and not feed.only}):
-        yield FeedFault(name, f"columns.{column}", "is said twice", "say it under `same` or under `columns`")
+        yield Fault(name, f"columns.{column}", "is said twice", "say it under `same` or under `columns`")
     if feed.id is None and kind.id not in targets:
-        yield FeedFault(name, "id", "nothing tells one thing from another", f"name the column of {kind.id}")
+        yield Fault(name, "id", "nothing tells one thing from another", f"name the column of {kind.id}")
     if feed.layer is not None and "layer" not in kind.columns:
-        yield FeedFault(name, "layer", f"the kind {kind.name} has no layers", "take it out")
+        yield Fault(name, "layer", f"the kind {kind.name} has no layers", "take it out")
     if feed.position is not None and kind.position is None:
-        yield FeedFault(name, "position", f"the kind {kind.name} has no place", "take it out")
+        yield Fault(name, "position", f"the kind {kind.name} has no place", "take it out")
     if (feed.by is None) != (not feed.only):
-        yield FeedFault(name, "by", "`by` and `only` belong together", "write both or neither")
+        yield Fault(name, "by", "`by` and `only` belong together", "write both or neither")
     for column in kind.required:
         if column not in feed.fills:
-            yield FeedFault(
-                name, column, f"a {kind.name} always has it, and nothing fills it", "name where it comes from"
-            )
+            yield Fault(name, column, f"a {kind.name} always has it, and nothing fills it", "name where it comes from")
 
 
 def _values(feed: Feed) -> Iterator[tuple[str, Any]]:
@@ -165,3 +148,7 @@ def _list_of(feed: Feed) -> str:
 def _meant(name: str, known: Iterable[str], otherwise: str) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"use {close[0]}" if close else otherwise
+
+
+def _file(feed: Feed) -> str:
+    return f"feeds/{feed.file.name}"

@@ -1,49 +1,20 @@
 {#
     The columns every staging model of a kind has, in this order. Core unions a city's feeds by these names, so a column
-    that is missing in one staging model fails here and not three models later.
+    that is missing in one staging model fails here and not three models later. kind_columns() is made from the kinds that
+    catalog/feeds declares, city_feeds() from the city's feeds; both when the lake's project is put together.
 #}
 {% macro feed_columns(kind) %}
     {%- set load = [
         ['_delivery_id', 'text'], ['_load_seq', 'bigint'], ['_delivery_no', 'integer'], ['_source_row', 'bigint'],
         ['_is_deleted', 'boolean']
     ] -%}
-    {%- set columns = {
-        'case': [
-            ['source_system', 'text'], ['source_case_id', 'text'], ['layer', 'text'], ['version_at', 'timestamp'],
-            ['class_edition', 'text'], ['class_kind', 'text'], ['class_code', 'text'], ['source_class_code', 'text'],
-            ['source_class_name', 'text'], ['class_mapping_method', 'text'], ['channel_code', 'text'],
-            ['source_channel_code', 'text'], ['status_code', 'text'], ['source_status_code', 'text'],
-            ['status_mapping_method', 'text'], ['urgency_code', 'text'], ['dept_id', 'text'], ['source_dept_code', 'text'],
-            ['source_grid_id', 'text'], ['source_district_code', 'text'], ['lon', 'double'], ['lat', 'double'],
-            ['reported_at', 'timestamp'], ['filed_at', 'timestamp'], ['dispatched_at', 'timestamp'],
-            ['handled_at', 'timestamp'], ['checked_at', 'timestamp'], ['closed_at', 'timestamp'],
-            ['file_due_at', 'timestamp'], ['dispatch_due_at', 'timestamp'], ['handle_due_at', 'timestamp'],
-            ['close_due_at', 'timestamp'], ['is_public_report', 'boolean'], ['is_supervised', 'boolean'],
-            ['is_cancelled', 'boolean'], ['rework_count', 'integer'], ['return_count', 'integer']],
-        'component': [
-            ['source_system', 'text'], ['component_id', 'text'], ['layer', 'text'], ['version_at', 'timestamp'],
-            ['class_edition', 'text'], ['class_code', 'text'], ['source_class_code', 'text'],
-            ['class_mapping_method', 'text'], ['component_name', 'text'], ['source_grid_id', 'text'],
-            ['source_district_code', 'text'], ['status_code', 'text'], ['source_status_code', 'text'],
-            ['owner_dept_id', 'text'], ['geometry', 'geometry'], ['surveyed_date', 'date']],
-        'permit': [
-            ['source_system', 'text'], ['permit_id', 'text'], ['version_at', 'timestamp'], ['permit_type_code', 'text'],
-            ['source_permit_type', 'text'], ['permit_type_mapping_method', 'text'], ['decision_code', 'text'],
-            ['source_decision_code', 'text'], ['dept_id', 'text'], ['source_district_code', 'text'], ['lon', 'double'],
-            ['lat', 'double'], ['applied_at', 'timestamp'], ['accepted_at', 'timestamp'], ['due_at', 'timestamp'],
-            ['decided_at', 'timestamp'], ['valid_from', 'date'], ['valid_to', 'date']],
-        'area': [
-            ['source_system', 'text'], ['area_level', 'text'], ['area_id', 'text'], ['parent_area_id', 'text'],
-            ['area_name_zh', 'text'], ['area_name_en', 'text'], ['version_at', 'timestamp'], ['geometry', 'geometry'],
-            ['valid_from', 'date'], ['valid_to', 'date']],
-        'department': [
-            ['source_system', 'text'], ['dept_id', 'text'], ['dept_name_zh', 'text'], ['dept_name_en', 'text'],
-            ['parent_dept_id', 'text'], ['dept_kind', 'text'], ['version_at', 'timestamp']],
-        'class_map': [
+    {%- if kind == 'class_map' -%}
+        {{ return([
             ['source_code', 'text'], ['source_name', 'text'], ['edition', 'text'], ['kind', 'text'], ['code', 'text'],
-            ['mapping_method', 'text']]
-    } -%}
-    {{ return(columns[kind] + (load if kind != 'class_map' else [])) }}
+            ['mapping_method', 'text']
+        ]) }}
+    {%- endif -%}
+    {{ return(kind_columns()[kind] + load) }}
 {% endmacro %}
 
 {# The names of a feed's columns; `said` leaves out those that landing adds. #}
@@ -57,7 +28,7 @@
 
 {# The union of a city's feeds of one kind; a city without such a feed gets the columns and no row. #}
 {% macro feed(kind) %}
-    {%- set models = var('feeds')[env_var('GRIDLAKE_CITY', 'demo')].get(kind, []) -%}
+    {%- set models = city_feeds().get(kind, []) -%}
     {%- for model in models %}
 select
     {%- for column in feed_columns(kind) %}

@@ -46,7 +46,7 @@ def _contract_checks(datasets: Sequence[str]) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, lake: LakeResource) -> Iterator[dg.AssetCheckResult]:
         wanted = context.selected_asset_check_keys
         names = {key.asset_key.path[-1] for key in wanted}
-        contracts = [c for c in load_contracts(lake.settings.city).values() if c.name in names]
+        contracts = [c for c in load_contracts(lake.settings.city_path).values() if c.name in names]
         results = contract_checks(lake.settings, contracts)
         record(lake.settings, results, covering=covered(lake.settings, contracts))
         for key in sorted(wanted):

@@ -12,7 +12,6 @@ from pydantic import Field
 
 from pipelines.assets.raw import WRITER_POOL
 from pipelines.build import (
-    DBT_PROJECT,
     begin_build,
     current_state,
     dbt_environment,
@@ -23,6 +22,7 @@ from pipelines.build import (
     record_build,
     target_path,
 )
+from pipelines.project import assemble
 from pipelines.resources import LakeResource
 from quality.dbt_results import dbt_results, tests_of
 from quality.results import record
@@ -82,6 +82,7 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
             context.log.warning(f"left as it is, because it depends on data sets that are held back: {', '.join(held)}")
         if is_whole:
             begin_build(current)
+        assemble(current)
         os.environ.update(dbt_environment(current))  # dagster-dbt hands dbt this process's environment
         with writer_turn(current):
             # Unit tests tell of the models' text, not of the data: they belong to `make test`.
@@ -108,9 +109,10 @@ def model_assets(settings: Settings, manifest: Path) -> dg.AssetsDefinition:
 
 def dbt_resource(settings: Settings) -> DbtCliResource:
     """dbt as Dagster calls it, with the lake's environment."""
+    project = str(assemble(settings))
     return DbtCliResource(
-        project_dir=str(DBT_PROJECT),
-        profiles_dir=str(DBT_PROJECT),
+        project_dir=project,
+        profiles_dir=project,
         dbt_executable=dbt_executable(),
         global_config_flags=["--no-use-colors", "--log-path", str(target_path(settings) / "logs")],
     )

@@ -23,8 +23,6 @@ from pipelines.command.withdraw import add_to as add_withdraw
 from warehouse.settings import Settings, load_settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="A city's lakehouse: land, build, check, ask.")
-contracts_app = typer.Typer(no_args_is_help=True, help="The data contracts.")
-app.add_typer(contracts_app, name="contracts")
 app.add_typer(accounts_app, name="accounts")
 app.add_typer(dashboards_app, name="dashboards")
 add_safety(app)
@@ -100,7 +98,7 @@ def _run(settings: Settings, systems: list[str], *, since: str | None, full_refr
     from pipelines.command.run import run_city
     from pipelines.sources.declared import SourceError, load_sources
 
-    known = [s.system for s in load_sources(settings.city)]
+    known = [s.system for s in load_sources(settings.city_path)]
     unknown = sorted(set(systems) - set(known))
     if unknown:
         raise SourceError("there is no such source", where="--source", value=unknown[0], fix=f"use one of {known}")
@@ -160,35 +158,23 @@ def maintain(
         raise typer.Exit(1)
 
 
-@contracts_app.command("check")
-def contracts_check(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of contracts; default catalog/contracts.")] = None,
+@app.command()
+def check(
+    folder: Annotated[
+        list[Path] | None, typer.Argument(help="Folders of cities; default the city of the lake.")
+    ] = None,
 ) -> None:
-    """Report every fault of every contract at once."""
-    from catalog.check.contracts import check_contracts
-    from catalog.contract import CONTRACTS, contract_files
+    """Report every fault of a city's files at once: sources, contracts, feeds, mappings."""
+    from pipelines.sources.check import check_city
 
-    chosen = folder or CONTRACTS
     with told():
-        faults = check_contracts(chosen)
-    for fault in faults:
-        err.print(str(fault), style="red", markup=False, soft_wrap=True)
-    out.print(f"{len(contract_files(folder=chosen))} contracts checked, {len(faults)} faults")
-    if faults:
+        found = [check_city(one.resolve()) for one in folder or [city_settings().city_path]]
+    for checked in found:
+        for fault in checked.faults:
+            err.print(str(fault), style="red", markup=False, soft_wrap=True)
+        out.print(str(checked), highlight=False)
+    if any(checked.faults for checked in found):
         raise typer.Exit(1)
-
-
-@contracts_app.command("generate")
-def contracts_generate() -> None:
-    """Write what dbt is told of contracts and sources: sources.yml and the seeds of dbt/seeds/contracts."""
-    from catalog.generate import generate, generated
-    from pipelines.sources import names as source_names
-
-    with told():
-        written = [*generate(), *source_names.generate()]
-        paths = [*generated(), *source_names.seeds()]
-    for path in paths:
-        out.print(f"{path.name} {'written' if path in written else 'was up to date'}")
 
 
 def _right(name: str) -> Column:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import typer
 from rich.console import Console
 
-from pipelines.sources.declared import refuse_unknown_city
+from catalog.city import refuse_unknown_city
 from warehouse.errors import GridLakeError
 from warehouse.lake.storage import explained
 from warehouse.settings import Settings, load_settings
@@ -49,10 +49,10 @@ def city_settings() -> Settings:
 
     Raises:
         SettingsError: a setting is unknown or bad.
-        SourceError: nothing is known of the city.
+        CityError: nothing is known of the city.
     """
     settings = load_settings()
-    refuse_unknown_city(settings.city)
+    refuse_unknown_city(settings.city_path)
     return settings
 
 

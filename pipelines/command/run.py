@@ -89,8 +89,8 @@ def _run_alone(
     settings: Settings, systems: Sequence[str], since: str | None, *, full_refresh: bool, build: bool
 ) -> RunReport:
     started = time.monotonic()
-    chosen = [s for s in load_sources(settings.city) if not systems or s.system in systems]
-    landed = land_systems(settings, chosen, load_contracts(settings.city), since)
+    chosen = [s for s in load_sources(settings.city_path) if not systems or s.system in systems]
+    landed = land_systems(settings, chosen, load_contracts(settings.city_path), since)
     return _finish(settings, chosen, landed, started, full_refresh=full_refresh, build=build)
 
 
@@ -102,11 +102,11 @@ def follow_up(settings: Settings, source: str, dataset: str, *, build: bool = Tr
     """
     with run_turn(settings):
         started = time.monotonic()
-        known = [name for system in load_sources(settings.city) for name in system.dataset_names]
+        known = [name for system in load_sources(settings.city_path) for name in system.dataset_names]
         if dataset in known:
             landed = Landed({dataset: LandingResult(source, dataset, Counts(), ())}, {}, frozenset({dataset}))
         else:  # its source has no file any more, so Dagster does not know it
-            judged = [load_contracts(settings.city)[dataset]]
+            judged = [load_contracts(settings.city_path)[dataset]]
             record(settings, contract_checks(settings, judged), covering=covered(settings, judged))
             landed = Landed({}, {}, frozenset())
         return _finish(settings, (), landed, started, full_refresh=False, build=build)

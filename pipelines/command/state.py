@@ -89,13 +89,13 @@ def status(settings: Settings) -> Status:
         refusals = tuple(open_refusals(lake))
         withdrawn = tuple(f"{one.number}: {one.what}: {one.reason}" for one in withdrawals(lake, IN_FORCE)[::-1])
     datasets = []
-    for contract in load_contracts(settings.city).values():
+    for contract in load_contracts(settings.city_path).values():
         deliveries, read, accepted, quarantined, loaded_at = loads.get(contract.name, (0, 0, 0, 0, None))
         titles = (contract.title_zh, contract.title_en)
         counts = (int(deliveries), int(read), int(accepted), int(quarantined))
         datasets.append(DatasetStatus(contract.name, *titles, *counts, loaded_at))
     failing = tuple(result for result in latest(settings) if not result.is_passed)
-    untaken = tuple(strays(settings, load_sources(settings.city)))
+    untaken = tuple(strays(settings, load_sources(settings.city_path)))
     troubles = tuple(_troubles(settings, failing))
     return Status(tuple(datasets), tuple(built), is_due, failing, refusals, withdrawn, untaken, troubles)
 

@@ -54,7 +54,7 @@ def sources(as_json: AsJson = False) -> None:
 
     with told():
         settings = city_settings()
-        systems = load_sources(settings.city)
+        systems = load_sources(settings.city_path)
     if as_json:
         _write({"systems": [_system_document(system) for system in systems]}, settings)
         return

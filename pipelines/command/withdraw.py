@@ -77,7 +77,7 @@ def withdraw(
     with told():
         settings = city_settings()
         show_progress()
-        systems, contracts = load_sources(settings.city), load_contracts(settings.city)
+        systems, contracts = load_sources(settings.city_path), load_contracts(settings.city_path)
         outcome = take_back(
             settings, systems, contracts, delivery, rows=row or [], reason=reason, by=_who(), dry_run=dry_run
         )
@@ -124,7 +124,7 @@ def undo_withdrawal(
     with told():
         settings = city_settings()
         show_progress()
-        systems, contracts = load_sources(settings.city), load_contracts(settings.city)
+        systems, contracts = load_sources(settings.city_path), load_contracts(settings.city_path)
         before = undo(settings, systems, contracts, number, reason=reason, by=_who())
         was = "brought back" if before.undone_seq is None else "had been brought back before; nothing was changed"
         out.print(f"{was}: {before.what} ({before.uri})", markup=False, soft_wrap=True)

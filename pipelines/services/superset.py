@@ -25,7 +25,8 @@ from catalog.serve.superset.bundle import compile_bundle
 from catalog.serve.superset.definition import load_dashboards
 from catalog.serve.superset.filters import idle_filters
 from catalog.serve.superset.server.options import Options
-from pipelines.build import ensure_manifest, models_hash
+from pipelines.build import ensure_manifest
+from pipelines.project import models_hash
 from pipelines.services.logs import last_lines, open_log
 from pipelines.services.processes import Service
 from pipelines.sources.declared import load_sources
@@ -129,7 +130,12 @@ def _seen(settings: Settings) -> str:
     folder = PROJECT_ROOT / "catalog" / "serve" / "superset"
     files = sorted(path for path in folder.rglob("*") if path.suffix in (".py", ".yml", ".yaml", ".css", ".json"))
     served = current(settings, SERVING_NAME)
-    told = [models_hash(), served.version if served else "", settings.city, _marked(options(settings), "database")]
+    told = [
+        models_hash(settings),
+        served.version if served else "",
+        settings.city,
+        _marked(options(settings), "database"),
+    ]
     return _digest(files, "\n".join(told))
 
 
@@ -206,7 +212,7 @@ def _compile(settings: Settings) -> tuple[dict[str, str], dict[str, object]]:
 
 
 def _recorded(settings: Settings) -> list[frozenset[str]]:
-    return [frozenset(entry.code for entry in system.records) for system in load_sources(settings.city)]
+    return [frozenset(entry.code for entry in system.records) for system in load_sources(settings.city_path)]
 
 
 def _write_bundle(folder: Path, assets: Mapping[str, str], access: Mapping[str, object]) -> None:

@@ -19,15 +19,15 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from catalog.city import city_folder, load_city
 from pipelines.sources.parts import Cursor, Fix, Moment, Paging, Placing, Snapshot, Strict, Success
 from pipelines.sources.records import Recorded, check_records
 from quality.conditions import MAX_COUNTED
 from quality.moments import Telling
 from quality.place.coordinates import Coordinates
 from warehouse.errors import GridLakeError
-from warehouse.settings import PROJECT_ROOT, Settings
+from warehouse.settings import Settings
 
-SOURCES = PROJECT_ROOT / "catalog" / "sources"
 # Blocks whose values may be secrets, and what in them may be shown all the same.
 _SECRET_BLOCKS = ("rest", "database")
 _SHOWN = ("timeout_seconds", "attempts", "requests_per_second", "engine")
@@ -241,39 +241,25 @@ def _showable(error: ErrorDetails) -> object:
     return value
 
 
-def cities(folder: Path = SOURCES) -> list[str]:
-    """The cities that have a folder of source files, by name."""
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.exists() else []
-
-
-def refuse_unknown_city(city: str, folder: Path = SOURCES) -> None:
-    """Raise where nothing is known of the city.
+def load_sources(city: str | Path) -> list[SourceSystem]:
+    """All source systems of a city (its key or its folder), by file name.
 
     Raises:
-        SourceError: it has no sources; the message names the cities there are.
+        CityError: there is no such city.
+        SourceError: the city has no sources, a file is wrong, or names another city or system than it stands for.
     """
-    if not any((folder / city).glob("*.yml")):
+    folder = city_folder(city)
+    key = load_city(folder).key
+    paths = sorted((folder / "sources").glob("*.yml"))
+    if not paths:
         raise SourceError(
-            "there is no such city",
-            where="GRIDLAKE_CITY",
-            value=city,
-            fix=f"use one of {cities(folder)}, or add catalog/sources/{city}/",
+            "the city has no sources", where=str(folder / "sources"), fix="add a file: `gridlake source new` drafts it"
         )
-
-
-def load_sources(city: str, folder: Path = SOURCES) -> list[SourceSystem]:
-    """All source systems of a city, by file name.
-
-    Raises:
-        SourceError: the city has no sources, a file is wrong, or names another city than its folder.
-    """
-    refuse_unknown_city(city, folder)
-    paths = sorted((folder / city).glob("*.yml"))
     systems = [load_source(path) for path in paths]
     for path, system in zip(paths, systems, strict=True):
-        if system.city != city or system.system != path.stem:
+        if system.city != key or system.system != path.stem:
             raise SourceError(
-                "city and system must be the folder's and the file's name",
+                "city and system must be the city's key and the file's name",
                 where=str(path),
                 value=f"{system.city}/{system.system}",
                 fix="correct them or move the file",

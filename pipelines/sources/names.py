@@ -1,7 +1,6 @@
 """The seeds `source_system` and `source_record`: what dbt is told of the source files, names and what is recorded.
 
-The source files are the truth; the seeds are written by `gridlake contracts generate` and never edited, and a test
-tells when they are out of date.
+The source files are the truth; the seeds are written into the lake's dbt project whenever it is put together.
 """
 
 from __future__ import annotations
@@ -9,13 +8,8 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
-from pathlib import Path
 
-from catalog.generate import differing, write
-from pipelines.sources.declared import SourceSystem, cities, load_sources
-from warehouse.settings import PROJECT_ROOT
-
-FOLDER = PROJECT_ROOT / "dbt" / "seeds" / "contracts"
+from pipelines.sources.declared import SourceSystem
 
 
 def source_systems_csv(systems: Iterable[SourceSystem]) -> str:
@@ -32,37 +26,6 @@ def source_records_csv(systems: Iterable[SourceSystem]) -> str:
         for entry in system.records
     ]
     return _csv(("city", "source_system", "record", "since_date"), rows)
-
-
-def all_systems() -> list[SourceSystem]:
-    """The source systems of all cities.
-
-    Raises:
-        SourceError: a source file is wrong.
-    """
-    return [system for city in cities() for system in load_sources(city)]
-
-
-def seeds(folder: Path = FOLDER) -> dict[Path, str]:
-    """The path and the text of each seed.
-
-    Raises:
-        SourceError: a source file is wrong.
-    """
-    systems = all_systems()
-    return {
-        folder / "source_system.csv": source_systems_csv(systems),
-        folder / "source_record.csv": source_records_csv(systems),
-    }
-
-
-def generate(folder: Path = FOLDER) -> list[Path]:
-    """Write the seeds that are out of date; which they were.
-
-    Raises:
-        SourceError: a source file is wrong.
-    """
-    return write(differing(seeds(folder)))
 
 
 def _in_order(systems: Iterable[SourceSystem]) -> list[SourceSystem]:

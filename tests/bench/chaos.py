@@ -37,8 +37,8 @@ from warehouse.settings import load_settings
 from warehouse.lake.turn import writer_turn
 
 settings = load_settings()
-contracts = load_contracts(settings.city)
-for system in load_sources(settings.city):
+contracts = load_contracts(settings.city_path)
+for system in load_sources(settings.city_path):
     for name in system.dataset_names:
         land(settings, system, name, contracts[name])
 if is_build_due(settings):

@@ -67,8 +67,8 @@ def gridlake(environment: Mapping[str, str], *arguments: str) -> str:
 
 def land_and_build(settings: Settings, systems: Collection[str] = ()) -> None:
     """Land what the city's systems (all, or these) deliver now, and build core and indicators, without checks."""
-    contracts = load_contracts(settings.city)
-    for system in load_sources(settings.city):
+    contracts = load_contracts(settings.city_path)
+    for system in load_sources(settings.city_path):
         if not systems or system.system in systems:
             for name in system.dataset_names:
                 assert land(settings, system, name, contracts[name]).refusals == ()

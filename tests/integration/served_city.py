@@ -102,7 +102,7 @@ def raw_counts(settings: Settings) -> dict[str, int]:
         return {}
     with open_lake(settings, read_only=True, spatial=False) as lake:
         there = tables(lake)
-        names = [name for name in load_contracts(settings.city) if ("raw", name) in there]
+        names = [name for name in load_contracts(settings.city_path) if ("raw", name) in there]
         return {name: lake.execute(f"SELECT count(*) FROM lake.raw.{name}").fetchall()[0][0] for name in names}
 
 

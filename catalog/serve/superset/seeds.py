@@ -12,11 +12,10 @@ from functools import cache
 from itertools import cycle
 from pathlib import Path
 
+from catalog.codelists import SEEDS
 from catalog.serve.superset.charts.colours import BY_WORD, CATEGORIES, STEPS
 from catalog.serve.superset.definition import DashboardError, Language, Text, nearest
-from warehouse.settings import PROJECT_ROOT
 
-SEEDS = PROJECT_ROOT / "dbt" / "seeds" / "standards"
 _SHARED = "code_label"
 _STATE_COLOURS = {"passed": "green", "warning": "orange", "error": "red"}
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from catalog import vocabulary
-from catalog.check.contracts import Fault, check_contracts, require_sound
+from catalog.check.common import Fault
+from catalog.check.contracts import check_contracts, require_sound
 from catalog.contract import ContractError
 from tests.unit.catalog.samples import Document, custom, field, set_custom, sound, write
 
@@ -40,7 +41,7 @@ def test_a_file_with_a_dozen_faults_reports_them_all_at_once(tmp_path: Path) -> 
     field(document, "urgency").pop("businessName")
     document["schema"][0]["quality"][0]["implementation"] = "closed_at >= nowhere"
 
-    found = {fault.field for fault in faults_of(tmp_path, document)}
+    found = {fault.place for fault in faults_of(tmp_path, document)}
 
     assert found >= {
         "apiVersion",
@@ -93,7 +94,7 @@ def test_keys_that_would_be_ignored_are_faults(tmp_path: Path) -> None:
     document = sound()
     field(document, "order_no")["primarykey"] = True
     document["customProperties"] += custom(sharingTyp="conditional")
-    text = {fault.field for fault in faults_of(tmp_path, document)}
+    text = {fault.place for fault in faults_of(tmp_path, document)}
     assert text == {"schema.hotline_case.properties.order_no.primarykey", "sharingTyp"}
 
 
@@ -176,7 +177,7 @@ def test_every_term_is_named_in_both_languages_and_tells_its_source() -> None:
 def test_what_the_directory_needs_is_demanded(tmp_path: Path, name: str) -> None:
     document = sound()
     set_custom(document["customProperties"], name, None)
-    assert name in {fault.field for fault in faults_of(tmp_path, document)}
+    assert name in {fault.place for fault in faults_of(tmp_path, document)}
 
 
 @pytest.mark.parametrize("name", ["purposeZh", "usageZh", "limitationsZh", "grainZh"])
@@ -185,7 +186,7 @@ def test_what_is_said_of_a_data_set_is_said_in_chinese(tmp_path: Path, name: str
     document = sound()
     set_custom(document["customProperties"], name, value)
     (fault,) = faults_of(tmp_path, document)
-    assert fault.field == name
+    assert fault.place == name
     assert name in fault.fix or "Chinese" in fault.fix or "每行为" in fault.fix
 
 
@@ -193,11 +194,11 @@ def test_the_chinese_grain_has_no_full_stop_of_its_own(tmp_path: Path) -> None:
     document = sound()
     set_custom(document["customProperties"], "grainZh", "每行为一件工单。")
     (fault,) = faults_of(tmp_path, document)
-    assert (fault.field, fault.fix) == ("grainZh", "leave the full stop out")
+    assert (fault.place, fault.fix) == ("grainZh", "leave the full stop out")
 
 
 @pytest.mark.parametrize("entry", [{"value": -1}, {"value": "often"}, {"value": True}, {"value": 0}])
 def test_a_frequency_is_a_span(tmp_path: Path, entry: dict[str, Any]) -> None:
     document = sound()
     document["slaProperties"][0] |= entry
-    assert {fault.field for fault in faults_of(tmp_path, document)} == {"slaProperties.frequency"}
+    assert {fault.place for fault in faults_of(tmp_path, document)} == {"slaProperties.frequency"}

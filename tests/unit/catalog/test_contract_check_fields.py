@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from catalog.check.contracts import Fault, check_contracts
+from catalog.check.common import Fault
+from catalog.check.contracts import check_contracts
 from catalog.vocabulary import PHYSICAL_TYPES, base_type
 from tests.unit.catalog.samples import custom, field, set_custom, sound, write
 
@@ -110,7 +111,7 @@ def test_a_unit_belongs_to_a_number(tmp_path: Path) -> None:
     set_custom(field(document, "phone")["customProperties"], "unit", "m")
     write(tmp_path, document)
     (fault,) = check_contracts(tmp_path, tmp_path)
-    assert fault.field == "phone.unit"
+    assert fault.place == "phone.unit"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def with_point(**changes: Any) -> Document:
 
 def problems(folder: Path, document: Document) -> list[str]:
     write(folder, document)
-    return [f"{fault.field}: {fault.problem}. {fault.fix}" for fault in check_contracts(folder, folder / "seeds")]
+    return [f"{fault.place}: {fault.problem}. {fault.fix}" for fault in check_contracts(folder, folder / "seeds")]
 
 
 def test_what_is_sound_reaches_the_contract(tmp_path: Path) -> None:
