@@ -21,8 +21,8 @@ from catalog.check.common import Report
 _ROUNDS = 20
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that remembers keys written twice, of which YAML would silently keep the last."""
+class _Loader(yaml.CSafeLoader):
+    """CSafeLoader that remembers keys written twice, of which YAML would silently keep the last."""
 
     def __init__(self, stream: str) -> None:
         super().__init__(stream)

@@ -41,7 +41,7 @@ def raw_assets(
     """
     missing = [name for s in systems for name in s.dataset_names if name not in contracts]
     if missing:
-        raise dg.DagsterInvalidDefinitionError(f"data sets without contract: {missing}; add them to catalog/contracts")
+        raise dg.DagsterInvalidDefinitionError(f"data sets without contract: {missing}; add them to its contracts")
     return [_asset(system, contracts[name], result_of) for system in systems for name in system.dataset_names]
 
 

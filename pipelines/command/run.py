@@ -21,6 +21,7 @@ from pipelines.landing.commit import Counts
 from pipelines.landing.land import LandingResult
 from pipelines.look import Landed, land_systems
 from pipelines.serving_tables import is_published, may_publish
+from pipelines.sources.check import require_sound
 from pipelines.sources.declared import SourceSystem, load_sources
 from quality.contract_checks import contract_checks, covered
 from quality.held_back import holding
@@ -89,6 +90,7 @@ def _run_alone(
     settings: Settings, systems: Sequence[str], since: str | None, *, full_refresh: bool, build: bool
 ) -> RunReport:
     started = time.monotonic()
+    require_sound(settings.city_path)
     chosen = [s for s in load_sources(settings.city_path) if not systems or s.system in systems]
     landed = land_systems(settings, chosen, load_contracts(settings.city_path), since)
     return _finish(settings, chosen, landed, started, full_refresh=full_refresh, build=build)

@@ -11,7 +11,7 @@ from functools import partial
 
 import duckdb
 
-from pipelines.build import DBT_PROJECT, prepare
+from pipelines.build import prepare
 from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings
 
@@ -111,7 +111,7 @@ def make_city(settings: Settings, size: int, first: date, last: date) -> None:
 
 def add_cases(settings: Settings, name: str, size: int, first: date, last: date, *, sequence: int) -> None:
     """Land `size` more cases, named by `name`, as the load of this sequence; what lies after `last` is unknown."""
-    mappings = DBT_PROJECT / "seeds" / "mappings" / "demo"
+    mappings = settings.city_path / "mappings"
     with open_lake(settings) as connection:
         shape = {"districts": DISTRICTS, "streets": STREETS, "communities": COMMUNITIES, "grids": GRIDS}
         connection.execute(_PLACES.format(**shape))

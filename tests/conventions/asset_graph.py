@@ -11,11 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipelines.sources.declared import cities
+from catalog.city import shipped
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ".venv/bin/python tests/conventions/asset_graph.py"
-CITIES = cities()
+CITIES = shipped()
 _PRINT = """
 from pipelines.definitions import defs
 graph = defs.resolve_asset_graph()

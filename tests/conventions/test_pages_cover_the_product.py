@@ -13,11 +13,12 @@ import yaml
 from pydantic import BaseModel
 
 from catalog import vocabulary
-from catalog.contract import CONTRACTS, load_contracts
+from catalog.city import shipped
+from catalog.contract import load_contracts
 from pipelines.command.app import app
 from pipelines.sources import declared as source
 from pipelines.sources import parts as source_parts
-from pipelines.sources.declared import cities, load_sources
+from pipelines.sources.declared import load_sources
 from quality.place import points, shapes
 from quality.suites.declared import KEY_MODELS
 from tests.conventions.pages import ROOT, named, page
@@ -25,7 +26,7 @@ from warehouse.lake.layout import _OPS_TABLES
 from warehouse.settings import PREFIX, Settings
 
 READMES = ("README.md", "README.zh-CN.md")
-CITIES = cities()
+CITIES = shipped()
 
 
 def missing(name: str, wanted: Iterable[str]) -> list[str]:
@@ -102,7 +103,7 @@ def test_every_landing_count_and_rule_stands_on_the_pipelines_page() -> None:
 def test_every_data_set_stands_on_the_catalog_page_as_its_contract_says(city: str) -> None:
     text = page("catalog/README.md")
     rows = [
-        f"| [`{c.name}`]({c.path.relative_to(CONTRACTS.parent).as_posix()}) | {c.title_zh} {c.title_en}: "
+        f"| [`{c.name}`]({c.path.relative_to(ROOT / 'catalog').as_posix()}) | {c.title_zh} {c.title_en}: "
         f"{c.grain.removeprefix('one row is ')} | `{c.sharing_type}` | `{c.data_grade}` |"
         for c in load_contracts(city).values()
     ]
@@ -164,7 +165,7 @@ def test_every_code_list_and_mapping_method_stands_on_the_dbt_page() -> None:
     lists = {path.stem for path in (ROOT / "dbt/seeds/standards").glob("*.csv")}
     assert missing("dbt/README.md", lists) == []
     methods: set[str] = set()
-    for path in (ROOT / "dbt/seeds/mappings").rglob("map_*.csv"):
+    for path in (ROOT / "catalog/cities").rglob("map_*.csv"):
         with path.open(encoding="utf-8", newline="") as handle:
             methods |= {row["mapping_method"] for row in csv.DictReader(handle)}
     assert missing("dbt/README.md", methods | {"unmapped"}) == []

@@ -14,10 +14,10 @@ from tests.conventions.pages import ROOT
 SHOWN = (
     "dbt/models/mart/*.yml",
     "dbt/seeds/standards/*.csv",
-    "dbt/seeds/contracts/*.csv",
     "catalog/serve/superset/dashboards/*.yml",
     "catalog/serve/superset/server/embedded.py",
-    "catalog/contracts/demo/*.yml",
+    "catalog/cities/demo/contracts/*.yml",
+    "catalog/feeds/kinds.yml",
     "README.zh-CN.md",
     "*/*.zh-CN.md",
     "catalog/serve/superset/README.zh-CN.md",

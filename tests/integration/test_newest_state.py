@@ -12,11 +12,12 @@ import polars as pl
 import pytest
 from lakes import MODELS_ONLY, fingerprint
 
-import pipelines.build
+import pipelines.project
 from catalog.contract import load_contracts
-from pipelines.build import DBT_PROJECT, current_state, prepare, run_dbt
+from pipelines.build import current_state, prepare, run_dbt
 from pipelines.demo_city.writers import xlsx
 from pipelines.landing.land import land
+from pipelines.project import SHARED
 from pipelines.sources.declared import load_sources
 from warehouse.lake.session import open_lake, transact
 from warehouse.settings import Settings, load_settings
@@ -135,10 +136,10 @@ def test_the_later_delivery_wins_and_a_changed_macro_builds_again(
     with open_lake(settings) as lake:
         state = current_state(lake, settings)
     changed = tmp_path / "dbt"
-    shutil.copytree(DBT_PROJECT, changed, ignore=shutil.ignore_patterns("target", "logs"))
+    shutil.copytree(SHARED, changed, ignore=shutil.ignore_patterns("target", "logs"))
     macro = changed / "macros" / "spatial.sql"
     macro.write_text(macro.read_text().replace("/ 1000000.0, 6)", "/ 500000.0, 6)"))
-    monkeypatch.setattr(pipelines.build, "DBT_PROJECT", changed)
+    monkeypatch.setattr(pipelines.project, "SHARED", changed)
     with open_lake(settings) as lake:
         assert current_state(lake, settings) != state
     run_dbt(settings, ["build", *_SELECTED])

@@ -147,7 +147,7 @@ def set_custom(entries: list[dict[str, Any]], name: str, value: Any) -> None:
         entries.append({"property": name, "value": value})
 
 
-def write(folder: Path, document: Document | str, place: str = "demo/hotline_case.yml") -> Path:
+def write(folder: Path, document: Document | str, place: str = "contracts/hotline_case.yml") -> Path:
     path = folder / place
     path.parent.mkdir(parents=True, exist_ok=True)
     text = document if isinstance(document, str) else yaml.safe_dump(document, allow_unicode=True, sort_keys=False)

@@ -8,23 +8,17 @@ import pytest
 
 from catalog import vocabulary
 from catalog.check.common import Fault
-from catalog.check.contracts import check_contracts, require_sound
-from catalog.contract import ContractError
+from catalog.check.contracts import check_contracts
 from tests.unit.catalog.samples import Document, custom, field, set_custom, sound, write
 
 
-def faults_of(folder: Path, document: Document | str, place: str = "demo/hotline_case.yml") -> list[Fault]:
+def faults_of(folder: Path, document: Document | str, place: str = "contracts/hotline_case.yml") -> list[Fault]:
     write(folder, document, place)
-    return check_contracts(folder, folder / "seeds")
-
-
-def test_all_contracts_of_the_project_are_sound() -> None:
-    assert [str(fault) for fault in check_contracts()] == []
+    return check_contracts(folder, "demo")
 
 
 def test_a_sound_contract_has_no_faults(tmp_path: Path) -> None:
     assert faults_of(tmp_path, sound()) == []
-    require_sound(tmp_path, tmp_path)
 
 
 def test_a_file_with_a_dozen_faults_reports_them_all_at_once(tmp_path: Path) -> None:
@@ -59,33 +53,27 @@ def test_a_file_with_a_dozen_faults_reports_them_all_at_once(tmp_path: Path) -> 
         "urgency",
         "quality.closed_after_reported",
     }
-    with pytest.raises(ContractError, match="faults in the contracts"):
-        require_sound(tmp_path, tmp_path)
 
 
 def test_the_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
-    write(tmp_path, "name: [", "demo/broken.yml")
-    write(tmp_path, "just words", "demo/words.yml")
+    write(tmp_path, "name: [", "contracts/broken.yml")
+    write(tmp_path, "just words", "contracts/words.yml")
     second = sound() | {"domain": "sky"}
     found = faults_of(tmp_path, second)
-    assert {fault.file for fault in found} == {"demo/broken.yml", "demo/words.yml", "demo/hotline_case.yml"}
-    assert any(f.file == "demo/broken.yml" and "YAML" in f.problem for f in found)
+    assert {fault.file for fault in found} == {
+        "contracts/broken.yml",
+        "contracts/words.yml",
+        "contracts/hotline_case.yml",
+    }
+    assert any(f.file == "contracts/broken.yml" and "YAML" in f.problem for f in found)
 
 
 def test_a_fault_names_file_place_problem_and_fix(tmp_path: Path) -> None:
     (fault,) = faults_of(tmp_path, sound() | {"domain": "sky"})
-    assert str(fault).startswith("demo/hotline_case.yml: domain: 'sky' is unknown. Fix: choose one of ['hotline'")
+    assert str(fault).startswith("contracts/hotline_case.yml: domain: 'sky' is unknown. Fix: choose one of ['hotline'")
 
 
-def test_one_name_stands_for_one_data_set_in_all_cities(tmp_path: Path) -> None:
-    write(tmp_path, sound())
-    other = sound() | {"tenant": "other", "id": "gridlake:other:hotline_case"}
-    (fault,) = faults_of(tmp_path, other, "other/hotline_case.yml")
-    assert fault.file == "other/hotline_case.yml"
-    assert "already that of demo/hotline_case.yml" in fault.problem
-
-
-@pytest.mark.parametrize("place", ["hotline_case.yml", "demo/hotline_case.yaml", "demo/deep/hotline_case.yml"])
+@pytest.mark.parametrize("place", ["contracts/hotline_case.yaml", "contracts/deep/hotline_case.yml"])
 def test_a_file_that_no_reader_would_find_is_a_fault(tmp_path: Path, place: str) -> None:
     assert any("is not found" in fault.problem for fault in faults_of(tmp_path, sound(), place))
 

@@ -15,7 +15,7 @@ def faults_with(folder: Path, name: str, /, **changes: Any) -> list[Fault]:
     document = sound()
     field(document, name).update(changes)
     write(folder, document)
-    return check_contracts(folder, folder / "seeds")
+    return check_contracts(folder, "demo")
 
 
 def problems_with(folder: Path, name: str, /, **changes: Any) -> str:
@@ -46,7 +46,7 @@ def test_a_logical_type_takes_only_its_physical_types(tmp_path: Path, logical: s
         document["schema"][0]["quality"] = []
         field(document, "closed_at").update(options)
         write(tmp_path, document)
-        assert (check_contracts(tmp_path, tmp_path) == []) == (kind in PHYSICAL_TYPES[logical]), (logical, kind)
+        assert (check_contracts(tmp_path, "demo") == []) == (kind in PHYSICAL_TYPES[logical]), (logical, kind)
 
 
 @pytest.mark.parametrize("kind", ["TEXT", "varchar", "DECIMAL", "DECIMAL(5,9)", "DECIMAL(99,2)", "VARCHAR(10)", ""])
@@ -85,14 +85,15 @@ def test_personal_data_needs_a_restriction_and_a_restriction_a_reason(tmp_path: 
     assert "without a restriction" in problems_with(tmp_path, "phone", customProperties=only_reason)
 
 
-def test_a_code_list_is_a_seed_with_codes(tmp_path: Path) -> None:
-    seeds = tmp_path / "seeds" / "standards"
-    seeds.mkdir(parents=True)
-    (seeds / "case_status.csv").write_text("code,name\nopen,开\n", encoding="utf-8")
-    (seeds / "nameless.csv").write_text("key\nopen\n", encoding="utf-8")
+def test_a_code_list_is_one_of_the_standards_or_of_the_city_and_has_codes(tmp_path: Path) -> None:
+    own = tmp_path / "lists"
+    own.mkdir()
+    (own / "our_status.csv").write_text("code,name\nopen,开\n", encoding="utf-8")
+    (own / "nameless.csv").write_text("key\nopen\n", encoding="utf-8")
     text: dict[str, Any] = {"logicalTypeOptions": {}, "customProperties": custom(codeList="case_status")}
     phone: dict[str, Any] = text | {"customProperties": custom(codeList="absent")}
     assert faults_with(tmp_path, "order_no", **text) == []
+    assert faults_with(tmp_path, "order_no", **text | {"customProperties": custom(codeList="our_status")}) == []
     assert "no such code list" in problems_with(tmp_path, "order_no", **phone)
     nameless = text | {"customProperties": custom(codeList="nameless")}
     assert "no column `code`" in problems_with(tmp_path, "order_no", **nameless)
@@ -110,7 +111,7 @@ def test_a_unit_belongs_to_a_number(tmp_path: Path) -> None:
     document = sound()
     set_custom(field(document, "phone")["customProperties"], "unit", "m")
     write(tmp_path, document)
-    (fault,) = check_contracts(tmp_path, tmp_path)
+    (fault,) = check_contracts(tmp_path, "demo")
     assert fault.place == "phone.unit"
 
 
@@ -139,11 +140,11 @@ def test_a_rule_that_cannot_work_is_told(tmp_path: Path, change: dict[str, Any],
     document = sound()
     document["schema"][0]["quality"][0].update(change)
     write(tmp_path, document)
-    assert problem in "\n".join(fault.problem for fault in check_contracts(tmp_path, tmp_path))
+    assert problem in "\n".join(fault.problem for fault in check_contracts(tmp_path, "demo"))
 
 
 def test_a_comment_at_the_end_of_a_rule_is_harmless(tmp_path: Path) -> None:
     document = sound()
     document["schema"][0]["quality"][0]["implementation"] = "closed_at >= reported_at -- ) both local"
     write(tmp_path, document)
-    assert check_contracts(tmp_path, tmp_path) == []
+    assert check_contracts(tmp_path, "demo") == []

@@ -24,14 +24,14 @@ def with_point(**changes: Any) -> Document:
 
 def problems(folder: Path, document: Document) -> list[str]:
     write(folder, document)
-    return [f"{fault.place}: {fault.problem}. {fault.fix}" for fault in check_contracts(folder, folder / "seeds")]
+    return [f"{fault.place}: {fault.problem}. {fault.fix}" for fault in check_contracts(folder, "demo")]
 
 
 def test_what_is_sound_reaches_the_contract(tmp_path: Path) -> None:
     document = with_point()
     field(document, "location")["customProperties"] = custom(shapes=["area", "line"], extent=[123, 32.5, 124, 33])
     assert problems(tmp_path, document) == []
-    (contract,) = load_contracts(folder=tmp_path).values()
+    (contract,) = load_contracts(tmp_path).values()
     assert contract.field_named("location").shapes == ("area", "line")
     assert contract.field_named("location").extent == Box(123, 32.5, 124, 33)
     assert contract.field_named("lon").point_with == "lat"

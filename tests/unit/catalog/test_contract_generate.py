@@ -4,17 +4,11 @@ import csv
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import yaml
 
 from catalog import generate
 from catalog.directory import directory
 from tests.unit.catalog.samples import contract, field, sound, write
-
-
-def test_the_generated_files_are_those_of_the_contracts() -> None:
-    stale = sorted(path.name for path in generate.outdated())
-    assert stale == [], f"differ from {generate.CONTRACTS}; run `{generate.COMMAND}`"
 
 
 def test_a_table_carries_what_its_contract_says(tmp_path: Path) -> None:
@@ -50,19 +44,6 @@ def test_a_data_set_is_told_in_both_languages(tmp_path: Path) -> None:
     ]
 
 
-def test_generating_is_deterministic_and_notices_drift(tmp_path: Path) -> None:
-    folder, target, seeds = tmp_path / "contracts", tmp_path / "dbt" / "sources.yml", tmp_path / "seeds"
-    data_set, data_item = seeds / "data_set.csv", seeds / "data_item.csv"
-    write(folder, sound())
-    assert generate.outdated(folder, target, seeds).keys() == {target, data_set, data_item}
-    assert generate.generate(folder, target, seeds) == [target, data_set, data_item]
-    assert generate.generate(folder, target, seeds) == []
-    changed = sound()
-    field(changed, "urgency")["description"] = "How urgent"
-    write(folder, changed)
-    assert generate.outdated(folder, target, seeds).keys() == {target, data_item}
-
-
 def test_fields_and_rules_are_told_in_words(tmp_path: Path) -> None:
     document = sound()
     field(document, "urgency")["description"] = "Urgency. The hotline's own scale"
@@ -89,26 +70,16 @@ def test_a_data_set_is_told_with_its_names_and_hours(tmp_path: Path) -> None:
     assert rows[0]["frequency_hours"] == ""
 
 
-def test_the_check_fails_without_writing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    target = tmp_path / "sources.yml"
-    monkeypatch.setattr(generate, "outdated", lambda: {target: "version: 2"})
-    assert generate.main(["--check"]) == 1
-    assert not target.exists()
-    assert "gridlake contracts generate" in capsys.readouterr().err
-
-
 def test_the_directory_has_one_row_a_field(tmp_path: Path) -> None:
     write(tmp_path, sound())
-    rows = directory("demo", tmp_path)
+    rows = directory(tmp_path)
     assert [row.field for row in rows][:2] == ["order_no", "phone"]
     phone = rows[1]
     assert (phone.item, phone.sub_item, phone.sharing_type.zh) == ("案件数据", "热线工单", "有条件共享")
     assert phone.restriction is not None
     assert phone.restriction.key == "masked"
     assert phone.frequency_hours == 24
-    assert directory("elsewhere", tmp_path) == []
+    assert directory(tmp_path / "elsewhere") == []
 
 
 def test_the_directory_covers_every_field_of_the_project() -> None:

@@ -16,16 +16,16 @@ from pipelines.build import (
     dbt_environment,
     ensure_manifest,
     is_build_due,
-    models_hash,
     prepare,
     record_build,
     run_dbt,
     target_path,
 )
 from pipelines.landing.tables import column_types
+from pipelines.project import models_hash
 from tests.unit.warehouse.layout_1 import LAYOUT_1, lay_out
 from warehouse.lake.session import open_lake
-from warehouse.settings import PROJECT_ROOT, Settings, load_settings
+from warehouse.settings import CITIES, PROJECT_ROOT, Settings, load_settings
 
 
 def test_a_new_lake_is_due_and_a_built_one_is_not(sqlite_settings: Settings) -> None:
@@ -48,17 +48,32 @@ def test_another_time_zone_makes_a_build_due(sqlite_settings: Settings) -> None:
     assert is_build_due(sqlite_settings.model_copy(update={"timezone": "America/New_York"}))
 
 
-def test_models_hash_follows_content_only(tmp_path: Path) -> None:
-    (tmp_path / "models").mkdir()
-    model = tmp_path / "models" / "m.sql"
+def test_models_hash_follows_content_only(
+    sqlite_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shared, city = tmp_path / "dbt", tmp_path / "city"
+    (shared / "models").mkdir(parents=True)
+    shutil.copytree(CITIES / "demo", city)
+    monkeypatch.setattr("pipelines.project.SHARED", shared)
+    settings = sqlite_settings.model_copy(update={"city_folder": city})
+    model = shared / "models" / "m.sql"
     model.write_text("select 1")
-    first = models_hash(tmp_path)
-    (tmp_path / "target").mkdir()
-    (tmp_path / "target" / "m.sql").write_text("compiled")
+    first = models_hash(settings)
+    (shared / "target").mkdir()
+    (shared / "target" / "m.sql").write_text("compiled")
     model.touch()
-    assert models_hash(tmp_path) == first
+    # How a source is reached shapes no table; a schedule or a comment builds nothing anew.
+    source = city / "sources" / "patrol_yunhe.yml"
+    source.write_text(source.read_text() + "# a remark\n")
+    assert models_hash(settings) == first
     model.write_text("select 2")
-    assert models_hash(tmp_path) != first
+    second = models_hash(settings)
+    mapping = city / "mappings" / "map_patrol_yunhe__status.csv"
+    mapping.write_text(mapping.read_text() + "new,,none\n")
+    third = models_hash(settings)
+    feed = city / "feeds" / "patrol_yunhe__case.yml"
+    feed.write_text(feed.read_text().replace('{is: "990102"}', '{is: "990101"}'))
+    assert len({first, second, third, models_hash(settings)}) == 4
 
 
 def test_the_manifest_is_whole_whatever_a_killed_build_left(
@@ -67,7 +82,7 @@ def test_the_manifest_is_whole_whatever_a_killed_build_left(
     project = tmp_path / "project"
     shutil.copytree(PROJECT_ROOT / "dbt", project, ignore=shutil.ignore_patterns("target", "logs", "models", "tests"))
     (project / "models").mkdir()
-    monkeypatch.setattr("pipelines.build.DBT_PROJECT", project)
+    monkeypatch.setattr("pipelines.project.SHARED", project)
     folder = target_path(sqlite_settings)
     run_dbt(sqlite_settings, ["parse"])
     killed = folder / "manifest.json"

@@ -105,16 +105,17 @@ def test_sources_lists_every_data_set(home: Path) -> None:
         assert name in result.stdout
 
 
-def test_contracts_check_reports_all_faults(tmp_path: Path) -> None:
-    folder = tmp_path / "contracts" / "demo"
+def test_check_reports_all_faults(tmp_path: Path) -> None:
+    (tmp_path / "city.yml").write_text("key: some_city\ntitle: {zh: 某市, en: Some City}\n", encoding="utf-8")
+    folder = tmp_path / "contracts"
     folder.mkdir(parents=True)
     (folder / "one.yml").write_text("kind: DataContract\n", encoding="utf-8")
     (folder / "two.yml").write_text("]not yaml", encoding="utf-8")
-    result = runner.invoke(app, ["contracts", "check", str(folder.parent)])
+    result = runner.invoke(app, ["check", str(tmp_path)])
     assert result.exit_code == 1
     assert "one.yml" in result.stderr
     assert "two.yml" in result.stderr
-    assert "2 contracts checked" in result.stdout
+    assert "some_city: 0 sources, 2 contracts" in result.stdout
 
 
 def test_maintain_tells_its_counts(small_lake: Path) -> None:

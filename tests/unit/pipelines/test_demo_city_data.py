@@ -19,7 +19,7 @@ from pipelines.demo_city.clock import seconds
 from pipelines.demo_city.defects import expected_defects, expected_quarantine
 from pipelines.demo_city.generate import World, advance_files, build_world, generate, read_state
 from warehouse.lake.extensions import connect
-from warehouse.settings import PROJECT_ROOT
+from warehouse.settings import CITIES, PROJECT_ROOT
 
 END = seconds("2026-04-01") - 1
 
@@ -201,7 +201,7 @@ def test_the_quarantine_expects_only_rows_that_break_a_rule() -> None:
 
 
 def test_a_mapping_seed_covers_all_source_codes_but_the_unmapped_one(home: Path) -> None:
-    folder = PROJECT_ROOT / "dbt/seeds/mappings/demo"
+    folder = CITIES / "demo" / "mappings"
     orders = pl.read_parquet(home / "demo_city/hotline.parquet")["body"].str.json_decode(
         pl.Struct({"service_code": pl.String, "process_status": pl.String, "channel": pl.String})
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from catalog.city import CityError
 from pipelines.sources.declared import SourceError, SourceSystem, expand, load_source, load_sources, secrets_of, without
 from warehouse.settings import load_settings
 
@@ -100,13 +101,16 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_folder_and_file_name_must_agree(tmp_path: Path) -> None:
-    write(tmp_path, SOUND)
-    assert [found.system for found in load_sources("demo", tmp_path)] == ["office"]
-    write(tmp_path, SOUND, "demo/other.yml")
-    with pytest.raises(SourceError, match=r"other\.yml: city and system must be the folder's and the file's name"):
-        load_sources("demo", tmp_path)
-    with pytest.raises(SourceError, match=r"GRIDLAKE_CITY: there is no such city \(value: 'nowhere'\).*\['demo'\]"):
-        load_sources("nowhere", tmp_path)
+    (tmp_path / "city.yml").write_text("key: demo\ntitle: {zh: 某市, en: Some City}\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="sources: the city has no sources"):
+        load_sources(tmp_path)
+    write(tmp_path, SOUND, "sources/office.yml")
+    assert [found.system for found in load_sources(tmp_path)] == ["office"]
+    write(tmp_path, SOUND, "sources/other.yml")
+    with pytest.raises(SourceError, match=r"other\.yml: city and system must be the city's key and the file's name"):
+        load_sources(tmp_path)
+    with pytest.raises(CityError, match=r"GRIDLAKE_CITY: there is no such city \(value: 'nowhere'\).*\['demo', "):
+        load_sources("nowhere")
 
 
 def test_the_projects_own_sources_load() -> None:

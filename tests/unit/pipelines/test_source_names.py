@@ -6,8 +6,9 @@ import csv
 from pathlib import Path
 from typing import get_args
 
+from catalog.codelists import SEEDS
 from pipelines.sources.declared import load_source, load_sources
-from pipelines.sources.names import FOLDER, generate, seeds, source_records_csv, source_systems_csv
+from pipelines.sources.names import source_records_csv, source_systems_csv
 from pipelines.sources.records import Record
 
 SYSTEM = """\
@@ -21,11 +22,6 @@ records: [public, filing, closing: 2026-02-01]
 files: {root: /data}
 datasets: [{dataset: report, path: "*.csv", format: csv}]
 """
-
-
-def test_the_seeds_are_those_of_the_source_files() -> None:
-    for path, text in seeds().items():
-        assert path.read_text(encoding="utf-8") == text, f"{path.name} differs; run `gridlake contracts generate`"
 
 
 def test_a_system_is_told_with_its_names() -> None:
@@ -58,14 +54,7 @@ def test_the_hotline_knows_no_limit_of_filing_and_the_patrol_does() -> None:
 
 
 def test_what_a_system_may_record_has_words_in_both_languages() -> None:
-    with (FOLDER.parent / "standards" / "code_label.csv").open(encoding="utf-8", newline="") as handle:
+    with (SEEDS / "code_label.csv").open(encoding="utf-8", newline="") as handle:
         worded = {row["code"]: row for row in csv.DictReader(handle) if row["list"] == "record"}
     assert list(worded) == list(get_args(Record))
     assert all(row["name_zh"] and row["name_en"] for row in worded.values())
-
-
-def test_generating_again_writes_nothing(tmp_path: Path) -> None:
-    assert [path.name for path in generate(tmp_path)] == ["source_system.csv", "source_record.csv"]
-    assert generate(tmp_path) == []
-    for path in tmp_path.iterdir():
-        assert path.read_text(encoding="utf-8") == (FOLDER / path.name).read_text(encoding="utf-8")

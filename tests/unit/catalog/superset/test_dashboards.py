@@ -11,6 +11,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from catalog.city import shipped
 from catalog.serve.superset.access import faults as access_faults
 from catalog.serve.superset.access import read_access
 from catalog.serve.superset.bundle import Bundle, compile_bundle
@@ -18,10 +19,9 @@ from catalog.serve.superset.definition import DASHBOARDS, load_dashboards
 from catalog.serve.superset.faults import faults
 from pipelines.build import ensure_manifest
 from pipelines.command.app import app
-from pipelines.sources.declared import cities
 from warehouse.settings import Settings, load_settings
 
-CITIES = cities()
+CITIES = shipped()
 SLUGS = [
     *("cases", "city-health", "city-map", "data-health", "departments", "index-to-cases", "permits", "public-index"),
 ]
