@@ -23,6 +23,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
+from catalog.plain_yaml import problem_of, read_yaml
 from warehouse.errors import GridLakeError
 from warehouse.settings import CITIES, CITY_FILE
 
@@ -106,10 +107,12 @@ def load_city(folder: Path) -> City:
     refuse_unknown_city(folder)
     file = folder / CITY_FILE
     try:
-        document = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        document = read_yaml(file.read_text(encoding="utf-8"))
         return City.model_validate({**(document or {}), "folder": folder})
+    except UnicodeDecodeError:
+        raise CityError("is not UTF-8", where=str(file), fix="save the file as UTF-8") from None
     except yaml.YAMLError as error:
-        raise CityError(f"is not readable YAML: {error}", where=str(file), fix="correct the file") from None
+        raise CityError(problem_of(error), where=str(file), fix="correct that line") from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))

@@ -74,12 +74,12 @@ class Settings(BaseSettings):
         given = dict(given)
         folder = Path(given["city_folder"]).expanduser() if given.get("city_folder") else None
         if folder is not None and not (folder / CITY_FILE).is_file():
-            raise ValueError(f"city_folder: there is no {CITY_FILE} in {folder}; name the folder that holds it")
+            raise ValueError(f"there is no {CITY_FILE} in it; name the folder that holds it")
         told = _told_by_city(folder or CITIES / str(given.get("city", "demo")))
         if folder is not None:
             key = told.get("key")
             if given.setdefault("city", key) != key:
-                raise ValueError(f"city: {folder} is the folder of {key!r}, and not of {given['city']!r}; unset one")
+                raise ValueError(f"it is the folder of {key!r}, and GRIDLAKE_CITY says {given['city']!r}; unset one")
         if told.get("time_zone"):
             given.setdefault("timezone", told["time_zone"])
         return given
@@ -204,7 +204,10 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper()
+        # What concerns no single setting concerns the city's folder.
+        setting = str(first["loc"][0]) if first["loc"] else "city_folder"
+        name = PREFIX + setting.upper()
+        told = first["input"] if first["loc"] else dict(first["input"]).get(setting)
         # A database's URL may hold a password, so its value is not repeated.
-        value = None if str(first["loc"][0]) in _SECRET else first.get("input")
+        value = None if setting in _SECRET else told
         raise SettingsError(str(first["msg"]), where=name, value=value, fix=f"set {name} again") from None

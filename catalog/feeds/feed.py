@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from catalog.feeds.kinds import Kind, kinds
+from catalog.plain_yaml import problem_of, read_yaml
 from warehouse.errors import GridLakeError
 
 _FILE_NAME = re.compile(r"([a-z][a-z0-9_]*?)__([a-z][a-z0-9]*(?:_[a-z0-9]+)*)")
@@ -146,11 +147,13 @@ def load_feed(file: Path) -> Feed:
             value=file.stem,
             fix=f"call it <system>__<kind>.yml or <system>__<kind>_<what>.yml; kinds are {', '.join(kinds())}",
         )
-    text = file.read_text(encoding="utf-8")
     try:
-        document = yaml.load(text, Loader=yaml.CSafeLoader)
+        text = file.read_text(encoding="utf-8")
+        document = read_yaml(text)
+    except UnicodeDecodeError:
+        raise FeedError("is not UTF-8", where=where, fix="save the file as UTF-8") from None
     except yaml.YAMLError as error:
-        raise FeedError(f"is not readable YAML: {error}", where=where, fix="correct the file") from None
+        raise FeedError(problem_of(error), where=where, fix="correct that line") from None
     if not isinstance(document, dict):
         raise FeedError("says nothing", where=where, fix="begin with `from: <data set>`")
     groups = {key: document.pop(key) for key in [*document] if key in kinds()[kind].coded}

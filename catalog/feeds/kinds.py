@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from catalog.plain_yaml import read_yaml
 
 FILE = Path(__file__).with_name("kinds.yml")
 
@@ -113,5 +114,5 @@ def kinds(file: Path = FILE) -> dict[str, Kind]:
     Raises:
         pydantic.ValidationError: the file breaks its form; it is part of the program.
     """
-    document = yaml.load(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+    document = read_yaml(file.read_text(encoding="utf-8"))
     return {name: Kind.model_validate({"name": name, **kind}) for name, kind in document.items()}

@@ -30,7 +30,6 @@ def washington_lake(shared_folder: Path) -> BuiltLake:
         "GRIDLAKE_CITY": "washington_dc",
         "GRIDLAKE_HOME": str(home),
         "GRIDLAKE_DATA": str(real.DATA),
-        "GRIDLAKE_TIMEZONE": "America/New_York",
     }
     with (shared_folder / "washington.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -38,7 +37,7 @@ def washington_lake(shared_folder: Path) -> BuiltLake:
         if not built.exists():
             gridlake(environment, "run")
             built.touch()
-    settings = load_settings(city="washington_dc", home=home, data=real.DATA, timezone="America/New_York")
+    settings = load_settings(city="washington_dc", home=home, data=real.DATA)
     return BuiltLake(settings, environment)
 
 
