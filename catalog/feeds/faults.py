@@ -24,6 +24,7 @@ def feed_faults(
     mappings: Collection[str],
     lists: Mapping[str, Collection[str]],
     landed: Collection[str],
+    used_elsewhere: Collection[str] = (),
 ) -> list[Fault]:
     """All faults, by file.
 
@@ -33,18 +34,25 @@ def feed_faults(
         mappings: names of the city's mapping files, without `map_` and ending.
         lists: the city's own lists -> their columns.
         landed: data sets that a source file brings.
+        used_elsewhere: mappings that something else looks into.
     """
     found: list[Fault] = []
-    used: set[str] = set()
+    used = set(used_elsewhere)
+    is_whole = True
     feeds = list(feeds)
     for feed in feeds:
         found += _of_source(feed, contracts, lists, landed)
         found += _of_columns(feed, contracts, lists)
-        found += _of_shape(feed)
+        wrong = list(_of_shape(feed))
+        if wrong:
+            found += wrong
+            is_whole = False
+            continue
         try:
             text = staging_sql(feed)
         except FeedError as error:
             found.append(Fault(_file(feed), "values", error.problem, error.fix or "correct it"))
+            is_whole = False
             continue
         named = {part.split("'")[0] for part in text.split("ref('map_")[1:]}
         used |= named
@@ -56,6 +64,7 @@ def feed_faults(
     found += [
         Fault(f"mappings/map_{name}.csv", "file", "no feed looks into it", "use it in a feed, or remove it")
         for name in sorted(set(mappings) - used)
+        if is_whole  # which mappings a faulty feed uses is not known
     ]
     return sorted(dict.fromkeys(found))
 

@@ -66,8 +66,11 @@ def check_city(folder: Path) -> Checked:
             feeds.append(load_feed(path))
         except FeedError as error:
             faults.append(_fault(error, f"feeds/{path.name}"))
-    own = {path.stem for path in city.files("models", "**/*.sql")}
-    faults += _of_feeds(city, [feed for feed in feeds if feed.model not in own], contracts, systems)
+    own = {path.stem: path.read_text(encoding="utf-8") for path in city.files("models", "**/*.sql")}
+    # What a model by hand looks into is used too; what a feed that cannot be read uses is not known.
+    is_whole = len(feeds) == len(city.files("feeds"))
+    used = {name for name in city.mappings if not is_whole or any(f"map_{name}" in text for text in own.values())}
+    faults += _of_feeds(city, [feed for feed in feeds if feed.model not in own], contracts, systems, used)
     for path in city.files("mappings", "*.csv"):
         faults += _of_mapping(path)
     counts = {part: len(city.files(part)) for part in ("sources", "contracts", "feeds")}
@@ -105,12 +108,14 @@ def _of_sources(city: City, systems: list[SourceSystem], contracts: set[str]) ->
             if name in brought:
                 yield Fault(file, f"datasets.{name}", f"is brought by {brought[name]} too", "let one system bring it")
             brought[name] = system.system
-    for name in sorted(contracts - set(brought)):
+    # What a source file brings that cannot be read is not known.
+    is_whole = len(systems) == len(city.files("sources"))
+    for name in sorted(contracts - set(brought)) if is_whole else ():
         yield Fault(f"contracts/{name}.yml", "", "no source brings this data set", "name it in a source file")
 
 
 def _of_feeds(
-    city: City, feeds: list[Feed], contracts: dict[str, Contract], systems: list[SourceSystem]
+    city: City, feeds: list[Feed], contracts: dict[str, Contract], systems: list[SourceSystem], used: set[str]
 ) -> Iterator[Fault]:
     names = {system.system for system in systems}
     whole = {path.stem for path in city.files("sources")}
@@ -123,7 +128,7 @@ def _of_feeds(
     landed = {name for system in systems for name in system.dataset_names}
     known = [feed for feed in feeds if feed.dataset is None or feed.dataset in contracts or not _is_file(city, feed)]
     if whole == names:
-        yield from feed_faults(known, contracts, city.mappings, city.lists, landed)
+        yield from feed_faults(known, contracts, city.mappings, city.lists, landed, used)
 
 
 def _is_file(city: City, feed: Feed) -> bool:
