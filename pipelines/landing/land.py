@@ -16,7 +16,7 @@ from typing import Protocol
 import duckdb
 
 from catalog.contract import Contract
-from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader
+from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, UnusableHeader, not_read
 from pipelines.connectors.database import connector as database
 from pipelines.connectors.fetch import Fetch
 from pipelines.connectors.files import connector as files
@@ -222,7 +222,9 @@ def _land_all(
             )
         except UnusableHeader as error:
             refusals.extend(_refusal(system, entry, d, error) for d in piece.deliveries)
-        except UnreadableDelivery as error:
+        except (UnreadableDelivery, duckdb.OutOfMemoryException) as failed:
+            # A reader that leaves its work to the statements of landing meets the end of the memory here.
+            error = failed if isinstance(failed, UnreadableDelivery) else not_read(failed, str(failed))
             if piece.halves is None:
                 refusals.extend(_refusal(system, entry, d, error) for d in piece.deliveries)
             else:

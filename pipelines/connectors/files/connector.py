@@ -20,7 +20,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, plain_name
+from pipelines.connectors.batch import Batch, Delivery, Refusal, UnreadableDelivery, not_read, plain_name
 from pipelines.connectors.fetch import Fetch, Taken
 from pipelines.connectors.files.csv_reader import CsvReader
 from pipelines.connectors.files.cut import without_cut_files
@@ -208,7 +208,7 @@ def batches(connection: duckdb.DuckDBPyConnection, fetch: Fetch) -> Iterator[Bat
         log.info("%s: %d new files, %.1f MB", entry.dataset, len(whole), megabytes)
     for part in _parts(_with_plain_names(whole, spool)):
         for group in reader.group(entry, part):
-            yield from _open(lambda part: reader.open(connection, entry, part, spool, wanted), entry.dataset, group)
+            yield from _open(lambda part: _read(reader, connection, entry, part, spool, wanted), entry.dataset, group)
 
 
 def _snapshot(
@@ -233,7 +233,7 @@ def _snapshot(
         )
     if not own:
         try:
-            batch = reader.open(connection, entry, groups[0], spool, wanted)
+            batch = _read(reader, connection, entry, groups[0], spool, wanted)
         except UnreadableDelivery as error:
             own = {file.delivery.uri: error.problem for file in files}
         else:
@@ -242,6 +242,21 @@ def _snapshot(
     others = f"is of one snapshot with {next(iter(own))}, which is refused"
     for delivery in (file.delivery for file in files):
         yield Refusal(entry.dataset, delivery.uri, own.get(delivery.uri, others), delivery.content_hash)
+
+
+def _read(
+    reader: Reader,
+    connection: duckdb.DuckDBPyConnection,
+    entry: DatasetSource,
+    files: list[SourceFile],
+    spool: Path,
+    wanted: frozenset[str],
+) -> Batch:
+    """A batch over files, as their reader opens it; for want of memory the files are refused, and nothing else."""
+    try:
+        return reader.open(connection, entry, files, spool, wanted)
+    except duckdb.OutOfMemoryException as error:
+        raise not_read(error, str(error)) from None
 
 
 def _by_snapshot(entry: DatasetSource, files: list[SourceFile]) -> list[list[SourceFile]]:
