@@ -98,6 +98,16 @@ def newest_rows(rows: str, keys: str) -> str:
     return f"SELECT * FROM ({rows}) QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY {order}) = 1"
 
 
+def keys_held(lake: duckdb.DuckDBPyConnection, contract: Contract, condition: str = "true") -> int:
+    """How many keys of a data set the lake holds now, of the rows that fit a condition."""
+    if not column_types(lake, "raw", contract.name):
+        return 0
+    keys = ", ".join(quoted(k) for k in contract.key)
+    rows = f"SELECT * FROM lake.raw.{contract.name} WHERE {condition}"
+    ((count,),) = lake.execute(f"SELECT count(*) FROM ({newest_rows(rows, keys)}) WHERE NOT _is_deleted").fetchall()
+    return int(count)
+
+
 def refuse_large_loss(gone: int, held: int, allowed: float) -> None:
     """What suddenly lacks many keys is more often a broken source than a city that lost them.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
@@ -10,8 +11,8 @@ import duckdb
 
 from pipelines.connectors.batch import UnreadableDelivery
 from pipelines.landing.books import compare_with_source
-from pipelines.landing.changes import GONE, cursor_end, mark_repeated, position_of, refuse_large_loss
-from pipelines.landing.snapshots import gone_keys, keys_held, leaves_gaps, mark_of, mark_superseded
+from pipelines.landing.changes import GONE, cursor_end, keys_held, mark_repeated, position_of, refuse_large_loss
+from pipelines.landing.snapshots import gone_keys, leaves_gaps, mark_of, mark_superseded, of_register
 from pipelines.landing.stage import DELIVERIES, ORIGINAL, REPEATED, RULES, STAGED, UNREADABLE, Staged
 from pipelines.landing.tables import ensure_tables
 from pipelines.landing.withheld import WITHHELD, mark_withheld
@@ -77,7 +78,7 @@ def commit(
     for number, count in mark_withheld(connection, staged).items():
         told[number][WITHDRAWN] = count
     if batch.mode == "whole_table":
-        _refuse_emptied(connection, batch.position, may_be_empty=entry.may_be_empty)
+        _refuse_emptied(connection, lambda: keys_held(connection, contract), may_be_empty=entry.may_be_empty)
     if batch.mode != "append":
         mark_repeated(connection, staged, cursor)
     _summarise(connection, staged, entry, told)
@@ -119,8 +120,8 @@ def _fill_gone(lake: duckdb.DuckDBPyConnection, system: SourceSystem, staged: St
     mark = mark_of(entry, batch.deliveries[0])
     if mark is None or not leaves_gaps(entry, contract):
         return False
-    held = keys_held(lake, system.system, contract, mark.group)
-    _refuse_emptied(lake, held, may_be_empty=entry.may_be_empty)
+    held = keys_held(lake, contract, of_register(system.system, contract, mark.group))
+    _refuse_emptied(lake, lambda: held, may_be_empty=entry.may_be_empty)
     uris = tuple(delivery.uri for delivery in batch.deliveries)
     lake.execute(f"CREATE OR REPLACE TEMP TABLE {GONE} AS {gone_keys(lake, system.system, contract, mark, uris)}")
     ((gone,),) = lake.execute(f"SELECT count(*) FROM {GONE} WHERE _is_held").fetchall()
@@ -128,10 +129,10 @@ def _fill_gone(lake: duckdb.DuckDBPyConnection, system: SourceSystem, staged: St
     return True
 
 
-def _refuse_emptied(connection: duckdb.DuckDBPyConnection, held: int, *, may_be_empty: bool) -> None:
+def _refuse_emptied(connection: duckdb.DuckDBPyConnection, held: Callable[[], int], *, may_be_empty: bool) -> None:
     """An emptied table or register is more often a broken source than a city without rows."""
     ((count,),) = connection.execute(f"SELECT count(*) FROM {STAGED}").fetchall()
-    if count == 0 and held and not may_be_empty:
+    if count == 0 and not may_be_empty and held():
         raise UnreadableDelivery(
             "the table is empty although the lake holds rows of it. Fix: check the source; if it is right,"
             " set `may_be_empty: true` in the source file"

@@ -224,11 +224,11 @@ def _land_all(
             refusals.extend(_refusal(system, entry, d, error) for d in piece.deliveries)
         except (UnreadableDelivery, duckdb.OutOfMemoryException) as failed:
             # A reader that leaves its work to the statements of landing meets the end of the memory here.
-            error = failed if isinstance(failed, UnreadableDelivery) else not_read(failed, str(failed))
+            cause = failed if isinstance(failed, UnreadableDelivery) else not_read(failed, str(failed))
             if piece.halves is None:
-                refusals.extend(_refusal(system, entry, d, error) for d in piece.deliveries)
+                refusals.extend(_refusal(system, entry, d, cause) for d in piece.deliveries)
             else:
-                log.info("%s: %d deliveries are taken apart: %s", entry.dataset, len(piece.deliveries), error.problem)
+                log.info("%s: %d deliveries are taken apart: %s", entry.dataset, len(piece.deliveries), cause.problem)
                 yield from _land_all(connection, settings, system, entry, contract, piece.halves(), refusals)
         finally:
             piece.release()

@@ -114,13 +114,9 @@ def _is_newest(lake: duckdb.DuckDBPyConnection, group: str, mark: Mark) -> bool:
     return int(newer) == 0
 
 
-def keys_held(lake: duckdb.DuckDBPyConnection, source: str, contract: Contract, group: str) -> int:
-    """How many keys of a register the lake holds now."""
-    keys = ", ".join(quoted(k) for k in contract.key)
-    rows = (
-        f"SELECT * FROM lake.raw.{contract.name} WHERE _delivery_id IN (SELECT delivery_id FROM lake.ops.load"
-        f" WHERE source = {literal(source)} AND dataset = {literal(contract.name)}"
-        f" AND coalesce(snapshot_group, '') = {literal(group)})"
+def of_register(source: str, contract: Contract, group: str) -> str:
+    """A condition over rows of `raw`: they came in deliveries of one register."""
+    return (
+        f"_delivery_id IN (SELECT delivery_id FROM lake.ops.load WHERE source = {literal(source)}"
+        f" AND dataset = {literal(contract.name)} AND coalesce(snapshot_group, '') = {literal(group)})"
     )
-    ((count,),) = lake.execute(f"SELECT count(*) FROM ({newest_rows(rows, keys)}) WHERE NOT _is_deleted").fetchall()
-    return int(count)

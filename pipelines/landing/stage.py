@@ -313,6 +313,14 @@ def _refuse_other_crs(entry: DatasetSource, shapes: dict[str, _Choice | None]) -
     for name, choice in shapes.items():
         declared = entry.placing(name)
         told = {crs for column in (choice.columns if choice else ()) for crs in column.crs}
+        unknown = sorted(crs for crs in told if named(crs) is None)
+        # Where the source file says the system of this field, somebody has looked what an unusual name means.
+        if unknown and not entry.coordinates.keys() & {name, "*"}:
+            raise UnreadableDelivery(
+                f"its shapes are told in {_crs_name(unknown[0])}, which is no system of coordinates that is known here."
+                f" Fix: ask the provider for its number and write `coordinates: {{{name}: {{crs: EPSG:<number>}}}}` in"
+                " the source file"
+            )
         other = sorted(crs for crs in told if contradicts(crs, declared))
         if other:
             system = named(other[0])
@@ -320,6 +328,12 @@ def _refuse_other_crs(entry: DatasetSource, shapes: dict[str, _Choice | None]) -
                 f"its shapes are told in {system}, the source file says {declared.crs}. Fix: ask the provider which is"
                 f" right; if it is the file, write `coordinates: {{{name}: {{crs: {system}}}}}` in the source file"
             )
+
+
+def _crs_name(told: str) -> str:
+    """What a system of coordinates is called, of a long description of it the name alone."""
+    found = re.search(r'"name"\s*:\s*"([^"]{1,80})"', told)
+    return repr(found[1] if found else told[:80])
 
 
 def _what_it_has(batch: Batch, chosen: dict[str, _Choice | None]) -> str:

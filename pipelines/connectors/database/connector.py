@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +31,19 @@ from warehouse.lake.extensions import load_extensions
 
 log = logging.getLogger(__name__)
 _ALIAS = "source_database"
+# Words of the database's driver, and what they mean for the one who keeps the source file.
+_CAUSES = (
+    (
+        r"authentication failed|no password supplied|role \"[^\"]*\" does not exist",
+        "the database refuses the user name or the password",
+    ),
+    (r"database \"[^\"]*\" does not exist", "the server has no database of that name"),
+    (r"no pg_hba\.conf entry", "the server does not let this user connect from this machine to that database"),
+    (r"could not translate host name|Name or service not known", "nobody knows the database's host name"),
+    (r"Connection refused|connect[^\n]*No such file", "no database answers on that host and port"),
+    (r"timeout expired|timed out|No route to host|Network is unreachable", "the database's host cannot be reached"),
+    (r"SSL|TLS|certificate", "the encrypted connection to the database cannot be made"),
+)
 
 
 def batches(connection: duckdb.DuckDBPyConnection, fetch: Fetch) -> Iterator[Batch]:
@@ -46,6 +60,9 @@ def batches(connection: duckdb.DuckDBPyConnection, fetch: Fetch) -> Iterator[Bat
     uri = _address(system.database.engine, url, entry.table)
 
     def explain(message: str) -> str:
+        cause = next((told for pattern, told in _CAUSES if re.search(pattern, message)), None)
+        if cause is not None:
+            return f"{cause}. Fix: see `url` of the source file, and the variables that it names"
         return (
             f"the table cannot be read: {readable(without(secrets_of(url), message))}. Fix: check that the database"
             " answers and that the table and its columns are there"

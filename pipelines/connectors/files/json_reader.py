@@ -76,7 +76,9 @@ def document_batch(
         systems = _systems(connection, table) if entry.format == "geojson" else frozenset()
     except duckdb.Error as error:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
-        said = f"is not valid {entry.format}: {readable(str(error))}. Fix: ask the provider for a whole file"
+        said = (
+            f"is not valid {entry.format}: {readable(str(error)).rstrip('.')}. Fix: ask the provider for a whole file"
+        )
         raise not_read(error, said) from None
     names = sorted(frozenset().union(*(found for found in by_file if found is not None)))
     sought = {plain_name(name) for name in wanted}
@@ -127,6 +129,14 @@ def _names(connection: duckdb.DuckDBPyConnection, table: str, count: int) -> tup
     return tuple(names.get(file) for file in range(count))
 
 
+# What a document says of its system: a name, as most do, a number, a link, or whatever else stands there.
+_CRS = """CASE WHEN json_type(json, '$.crs') = 'OBJECT' THEN coalesce(
+    json_extract_string(json, '$.crs.properties.name'),
+    'EPSG:' || json_extract_string(json, '$.crs.properties.code'),
+    json_extract_string(json, '$.crs.properties.href'),
+    json_extract_string(json, '$.crs')) END"""
+
+
 def _systems(connection: duckdb.DuckDBPyConnection, table: str) -> frozenset[str]:
     """The systems of coordinates that documents name, as GeoJSON did before RFC 7946."""
     found = connection.execute(f"SELECT DISTINCT _crs FROM {table} WHERE _crs IS NOT NULL").fetchall()
@@ -169,7 +179,7 @@ def _documents(entry: DatasetSource, listing: str, file: str, largest_bytes: int
         # GeoJSON allows a feature without properties.
         doc = "coalesce(nullif(json_extract(_row, '$.properties'), CAST('null' AS JSON)), CAST('{}' AS JSON))"
         geometry = "nullif(json_extract(_row, '$.geometry'), CAST('null' AS JSON))"
-        system = ", json_extract_string(json, '$.crs.properties.name') AS _crs"
+        system = f", {_CRS} AS _crs"
     unnested = f"SELECT _file{system}, unnest(CAST({array} AS JSON[])) AS _row FROM {documents}"
     is_row = "coalesce(json_type(_row) = 'OBJECT', false)"
     return f"""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -169,7 +171,7 @@ def test_a_database_that_goes_away_leaves_the_lake_as_it_was(
         place.land()
     messages.append(str(caught.value))
     assert place.state() == before
-    assert all("table cannot be read" in text and "Fix: check that the database" in text for text in messages)
+    assert all("Fix: see `url` of the source file, and the variables that it names" in text for text in messages)
     shown = " ".join([*messages, caplog.text])
     assert "h%2Fdd%40n" not in shown
     assert "h/dd@n" not in shown
@@ -201,3 +203,29 @@ def test_types_of_a_database_keep_their_values(
         ("1", "1.50", "2026-01-01 08:00:00", True, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "[a, b]", '{"k": 1}')
     ]
     assert [rules for _, rules, _ in place.quarantine()] == [["type:price"]]
+
+
+def test_why_a_database_cannot_be_reached_is_told_without_its_secrets(
+    sqlite_settings: Settings, tmp_path: Path
+) -> None:
+    with TemporaryDirectory(prefix="gridlake-pg-") as folder, local_postgres(Path(folder) / "pg") as plain:
+        execute = executor("postgres", plain)
+        execute("CREATE ROLE clerk LOGIN PASSWORD 'right'")
+        (rules,) = Path(folder).rglob("pg_hba.conf")
+        rules.write_text("local all postgres trust\nlocal all clerk scram-sha-256\n", encoding="utf-8")
+        execute("SELECT pg_reload_conf()")
+        path = urlsplit(plain).path
+
+        def told(url: str) -> str:
+            with pytest.raises(SourceError) as caught:
+                office(sqlite_settings, "postgres", url, tmp_path).land()
+            assert "Fix: see `url` of the source file, and the variables that it names" in str(caught.value)
+            return str(caught.value)
+
+        wrong = told(plain.replace("postgres@", "clerk:wr0ng@"))
+        assert "the database refuses the user name or the password" in wrong
+        assert "wr0ng" not in wrong
+        assert "refuses the user name or the password" in told(plain.replace("postgres@", "clerk@"))
+        assert "the server has no database of that name" in told(plain.replace(f"{path}?", "/elsewhere?"))
+    assert "no database answers" in told("postgresql://clerk:wr0ng@127.0.0.1:1/city")
+    assert "nobody knows the database's host name" in told("postgresql://clerk:wr0ng@nowhere.invalid/city")

@@ -84,6 +84,20 @@ def test_a_watermark_whose_every_pull_is_taken_back_begins_anew(table: tuple[Pla
     assert (place.watermark(), len(place.rows())) == ("2026-01-03 10:00:00", 3)
 
 
+def test_an_emptied_table_of_which_all_was_withdrawn_is_no_loss(table: tuple[Place, Execute]) -> None:
+    place, execute = table
+    place.land()
+    execute("DELETE FROM permit")
+    (refusal,) = place.land().refusals
+    assert "the table is empty although the lake holds rows of it" in refusal.problem
+    take_back(place, 0)
+    assert place.land().refusals == ()
+    assert held(place) == []
+    execute("INSERT INTO permit VALUES ('9', 9, '2026-01-09 10:00:00')")
+    assert place.land().refusals == ()
+    assert held(place) == [("9", 9)]
+
+
 def test_a_withdrawn_pull_of_a_whole_table_stays_away(table: tuple[Place, Execute]) -> None:
     place, execute = table
     place.land()

@@ -240,7 +240,6 @@ def test_a_shape_that_names_another_system_is_refused(sqlite_settings: Settings,
         ("urn:ogc:def:crs:OGC:1.3:CRS84", True),
         ("urn:ogc:def:crs:EPSG::4490", True),
         ("EPSG:4326", True),
-        ("the grid of the city", True),
         ("urn:ogc:def:crs:EPSG::4549", False),
         ("https://www.opengis.net/def/crs/EPSG/0/3857", False),
     ],
@@ -262,6 +261,38 @@ def test_a_geojson_file_that_tells_another_system_is_refused_whole(
         assert uri == "a.geojson"
         assert "the source file says EPSG:4326" in problem
         assert "coordinates: {shape: {crs: EPSG:" in problem
+
+
+@pytest.mark.parametrize(
+    ("crs", "told"),
+    [
+        ({"type": "name", "properties": {"name": "the grid of the city"}}, "'the grid of the city'"),
+        ({"type": "name", "properties": {"name": "EPSG:999999"}}, "'EPSG:999999'"),
+        ({"type": "link", "properties": {"href": "https://maps.example/city.prj", "type": "proj4"}}, "maps.example"),
+        ({"type": "ours"}, "ours"),
+    ],
+)
+def test_a_system_that_nobody_knows_is_refused_until_the_source_file_says_it(
+    sqlite_settings: Settings, tmp_path: Path, crs: dict[str, object], told: str
+) -> None:
+    place = geojson(sqlite_settings, tmp_path, feature("1", "Polygon", [SQUARE]), crs=crs)
+    (refusal,) = place.land().refusals
+    assert told in refusal.problem
+    assert "no system of coordinates that is known here" in refusal.problem
+    assert "coordinates: {shape: {crs: EPSG:<number>}}" in refusal.problem
+    assert place.with_entry(coordinates={"shape": {"crs": "EPSG:4490"}}).land().refusals == ()
+    assert place.rows("code") == [("1",)]
+
+
+def test_a_number_of_the_oldest_kind_is_understood_and_nothing_said_is_nothing_wrong(
+    sqlite_settings: Settings, tmp_path: Path
+) -> None:
+    place = geojson(
+        sqlite_settings, tmp_path, feature("1", "Polygon", [SQUARE]), crs={"type": "EPSG", "properties": {"code": 4549}}
+    )
+    place.drop("b.geojson", json.dumps({"crs": None, "features": [feature("2", "Polygon", [SQUARE])]}))
+    assert ["EPSG:4549" in refusal.problem for refusal in place.land().refusals] == [True]
+    assert place.rows("code") == [("2",)]
 
 
 def test_a_geojson_file_that_tells_the_declared_system_lands(sqlite_settings: Settings, tmp_path: Path) -> None:
@@ -286,6 +317,34 @@ def test_geoparquet_tells_its_system_and_bytes_are_shapes(sqlite_settings: Setti
     assert place.rows("code, ST_AsText(shape)", order="1") == [("plain", "POINT (120 36)"), ("same", "POINT (120 36)")]
     assert [rules for _, rules, _ in place.quarantine()] == [["type:shape"]]
     assert [(r.uri, "EPSG:4549" in r.problem) for r in result.refusals] == [("other.parquet", True)]
+
+
+_PLAIN = {"type": "ProjectedCRS", "name": "Local grid of the city"}
+_KNOWN = {"type": "ProjectedCRS", "name": "3-degree zone", "id": {"authority": "EPSG", "code": 4549}}
+
+
+@pytest.mark.parametrize(
+    ("crs", "told"),
+    [
+        (_PLAIN, "'Local grid of the city', which is no system"),
+        (_KNOWN, "EPSG:4549, the source file says EPSG:4326"),
+        ({"type": "CompoundCRS", "name": "with heights", "components": [_KNOWN]}, "'with heights', which is no system"),
+        (None, None),
+    ],
+)
+def test_geoparquet_tells_its_system_in_full_and_one_without_a_number_is_refused(
+    sqlite_settings: Settings, tmp_path: Path, crs: dict[str, object] | None, told: str | None
+) -> None:
+    place = files(sqlite_settings, tmp_path, PLACES, path="*.parquet", format="parquet")
+    column = {"encoding": "WKB", "geometry_types": ["Point"], "crs": crs}
+    about = {"version": "1.0.0", "primary_column": "shape", "columns": {"shape": column}}
+    table = pa.table({"code": ["1"], "shape": [bytes.fromhex("01010000000000000000005E400000000000004240")]})
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(about)}), tmp_path / "a.parquet")
+    refusals = place.land().refusals
+    assert [told in refusal.problem for refusal in refusals if told] == ([True] if told else [])
+    assert [load["uri"] for load in place.loads()] == ([] if told else ["a.parquet"])
+    if crs is _PLAIN:
+        assert place.with_entry(coordinates={"shape": {"crs": "EPSG:4326"}}).land().refusals == ()
 
 
 def test_shapes_of_a_geopackage_are_read(sqlite_settings: Settings, tmp_path: Path) -> None:
