@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from catalog.codelists import CodeListError
 from catalog.contract import ContractError, Rule
 from quality.conditions import MAX_COUNTED
 from quality.rules import cast, compile_contract, plain_cast
@@ -242,7 +243,7 @@ def test_rules_of_a_field(db: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_a_code_list_that_is_not_there_is_named() -> None:
-    with pytest.raises(ContractError, match="no_such_list"):
+    with pytest.raises(CodeListError, match="no_such_list"):
         compile_contract(contract(field("x", code_list="no_such_list")), {"x": True})
 
 
