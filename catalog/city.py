@@ -23,7 +23,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, field_validator
 
-from catalog.plain_yaml import problem_of, read_yaml
+from catalog.form_faults import form_faults
+from catalog.plain_yaml import YAML_FIX, problem_of, read_yaml
 from warehouse.errors import GridLakeError
 from warehouse.settings import CITIES, CITY_FILE
 
@@ -109,15 +110,12 @@ def load_city(folder: Path) -> City:
     try:
         document = read_yaml(file.read_text(encoding="utf-8"))
         return City.model_validate({**(document or {}), "folder": folder})
-    except UnicodeDecodeError:
-        raise CityError("is not UTF-8", where=str(file), fix="save the file as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise CityError(problem_of(error), where=str(file), fix="correct that line") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise CityError(problem_of(error), where=str(file), fix=YAML_FIX) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        first, fault = error.errors()[0], form_faults(error, City)[0]
         raise CityError(
-            f"is wrong at {place}: {first['msg']}", where=str(file), value=first.get("input"), fix=f"correct {place}"
+            f"{fault.place}: {fault.problem}", where=str(file), value=first.get("input"), fix=fault.fix
         ) from None
 
 

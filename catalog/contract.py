@@ -22,6 +22,8 @@ from pydantic import ValidationError
 
 from catalog.city import city_folder, shipped
 from catalog.codelists import code_list
+from catalog.form_faults import form_faults
+from catalog.plain_yaml import YAML_FIX, problem_of
 from warehouse.errors import GridLakeError
 
 # A delivery that loses more than this share of its rows is no longer believable as a whole.
@@ -210,19 +212,18 @@ def parse(path: Path) -> OpenDataContractStandard:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)  # ten times as fast
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ContractError(f"is not readable YAML: {error}", where=str(path), fix="correct the file") from None
+        raise ContractError(problem_of(error), where=str(path), fix=YAML_FIX) from None
     if not isinstance(document, dict):
         raise ContractError("is not a contract", where=str(path), fix="start from another contract of the folder")
     try:
         return OpenDataContractStandard.model_validate(document)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        fault = form_faults(error, OpenDataContractStandard)[0]
         raise ContractError(
-            f"is not ODCS 3.1 at {place}: {first['msg']}",
+            f"is not ODCS 3.1 at {fault.place}: it {fault.problem}",
             where=str(path),
-            value=first.get("input"),
-            fix=f"correct {place}",
+            value=error.errors()[0].get("input"),
+            fix=fault.fix,
         ) from None
 
 

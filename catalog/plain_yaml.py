@@ -52,8 +52,15 @@ def read_yaml(text: str) -> Any:
     return yaml.load(text, Loader=_Loader)  # noqa: S506  a safe loader
 
 
-def problem_of(error: yaml.YAMLError) -> str:
-    """What is wrong and in which line, without the text around it."""
+YAML_FIX = (
+    "write it as YAML in UTF-8: `key: value`, blanks and no tabs before a key, quotes around what holds `: ` or `#`"
+)
+
+
+def problem_of(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """What is wrong and in which line, without the text around it, in which a secret may stand."""
+    if isinstance(error, UnicodeDecodeError):
+        return "is not UTF-8"
     mark = getattr(error, "problem_mark", None)
     place = f" in line {mark.line + 1}" if mark else ""
     return f"is not readable YAML{place}: {getattr(error, 'problem', None) or 'not to be understood'}"

@@ -51,7 +51,7 @@ def feed_faults(
         try:
             text = staging_sql(feed)
         except FeedError as error:
-            found.append(Fault(_file(feed), "values", error.problem, error.fix or "correct it"))
+            found.append(Fault(_file(feed), "values", error.problem, error.fix or "see the values that feeds know"))
             is_whole = False
             continue
         named = {part.split("'")[0] for part in text.split("ref('map_")[1:]}
@@ -105,7 +105,7 @@ def _of_columns(feed: Feed, contracts: Mapping[str, Contract], lists: Mapping[st
                     source = feed.dataset or _list_of(feed)
                     yield Fault(_file(feed), place, f"{source} has no column {column}", fix)
         except FeedError as error:
-            yield Fault(_file(feed), place, error.problem, error.fix or "correct it")
+            yield Fault(_file(feed), place, error.problem, error.fix or "see the values that feeds know")
 
 
 def _of_shape(feed: Feed) -> Iterator[Fault]:

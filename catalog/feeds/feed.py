@@ -13,7 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from catalog.feeds.kinds import Kind, kinds
-from catalog.plain_yaml import problem_of, read_yaml
+from catalog.form_faults import deepest
+from catalog.plain_yaml import YAML_FIX, problem_of, read_yaml
 from warehouse.errors import GridLakeError
 
 _FILE_NAME = re.compile(r"([a-z][a-z0-9_]*?)__([a-z][a-z0-9]*(?:_[a-z0-9]+)*)")
@@ -150,10 +151,8 @@ def load_feed(file: Path) -> Feed:
     try:
         text = file.read_text(encoding="utf-8")
         document = read_yaml(text)
-    except UnicodeDecodeError:
-        raise FeedError("is not UTF-8", where=where, fix="save the file as UTF-8") from None
-    except yaml.YAMLError as error:
-        raise FeedError(problem_of(error), where=where, fix="correct that line") from None
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise FeedError(problem_of(error), where=where, fix=YAML_FIX) from None
     if not isinstance(document, dict):
         raise FeedError("says nothing", where=where, fix="begin with `from: <data set>`")
     groups = {key: document.pop(key) for key in [*document] if key in kinds()[kind].coded}
@@ -171,11 +170,8 @@ def load_feed(file: Path) -> Feed:
             }
         )
     except ValidationError as error:
-        first = max(error.errors(), key=lambda found: len(found["loc"]))
-        place = ".".join(str(part) for part in first["loc"])
-        raise FeedError(
-            f"is wrong at {place}: {first['msg']}", where=where, value=first.get("input"), fix=f"correct {place}"
-        ) from None
+        fault = deepest(error, Feed)
+        raise FeedError(f"{fault.place}: {fault.problem}", where=where, fix=fault.fix) from None
 
 
 def _is_spelled_out(given: object) -> bool:

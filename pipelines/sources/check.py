@@ -17,7 +17,7 @@ from catalog.city import City, load_city
 from catalog.contract import Contract, load_contract
 from catalog.feeds.faults import feed_faults
 from catalog.feeds.feed import Feed, FeedError, load_feed
-from pipelines.sources.declared import SourceError, SourceSystem, load_source
+from pipelines.sources.declared import SourceSystem, load_source, source_faults
 from warehouse.errors import GridLakeError
 
 _MAPPING_COLUMNS = ("source_code", "code", "mapping_method")
@@ -55,10 +55,11 @@ def check_city(folder: Path) -> Checked:
     }
     systems: list[SourceSystem] = []
     for path in city.files("sources"):
-        try:
+        wrong_form = source_faults(path)
+        if wrong_form:
+            faults += [Fault(f"sources/{path.name}", found.place, found.problem, found.fix) for found in wrong_form]
+        else:
             systems.append(load_source(path))
-        except SourceError as error:
-            faults.append(_fault(error, f"sources/{path.name}"))
     faults += _of_sources(city, systems, {path.stem for path in city.files("contracts")})
     feeds: list[Feed] = []
     for path in city.files("feeds"):

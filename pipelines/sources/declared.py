@@ -20,6 +20,8 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 from catalog.city import city_folder, load_city
+from catalog.form_faults import FormFault, form_faults
+from catalog.plain_yaml import YAML_FIX, problem_of
 from pipelines.sources.parts import Cursor, Fix, Moment, Paging, Placing, Snapshot, Strict, Success
 from pipelines.sources.records import Recorded, check_records
 from quality.conditions import MAX_COUNTED
@@ -210,27 +212,37 @@ def load_source(path: Path) -> SourceSystem:
     """Read one source file.
 
     Raises:
-        SourceError: the file is not YAML or not a source; the message names the place and the value.
+        SourceError: the file is not YAML or not a source; the message names the first place and the value.
     """
+    document = _read(path)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         return SourceSystem.model_validate(document)
-    except UnicodeDecodeError:
-        raise SourceError("is not UTF-8", where=str(path), fix="save the file as UTF-8") from None
+    except ValidationError as error:
+        first, fault = error.errors()[0], form_faults(error, SourceSystem)[0]
+        raise SourceError(
+            f"{fault.place}: {fault.problem}", where=str(path), value=_showable(first), fix=fault.fix
+        ) from None
+
+
+def source_faults(path: Path) -> list[FormFault]:
+    """Everything that is wrong with the form of a source file; empty where it can be read."""
+    try:
+        SourceSystem.model_validate(_read(path))
+    except SourceError as error:
+        return [FormFault("", error.problem, error.fix or YAML_FIX)]
+    except ValidationError as error:
+        return form_faults(error, SourceSystem)
+    return []
+
+
+def _read(path: Path) -> object:
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror}", where=str(path), fix="check the file") from None
-    except yaml.YAMLError as error:
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
         # Not the whole message: it quotes the file, in which a token may stand.
-        mark = getattr(error, "problem_mark", None)
-        place = f" in line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not to be understood"
-        raise SourceError(f"is not readable YAML{place}: {problem}", where=str(path), fix="correct the file") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "file"
-        raise SourceError(
-            f"{place}: {first['msg']}", where=str(path), value=_showable(first), fix=f"correct {place}"
-        ) from None
+        raise SourceError(problem_of(error), where=str(path), fix=YAML_FIX) from None
 
 
 def _showable(error: ErrorDetails) -> object:
@@ -262,7 +274,7 @@ def load_sources(city: str | Path) -> list[SourceSystem]:
                 "city and system must be the city's key and the file's name",
                 where=str(path),
                 value=f"{system.city}/{system.system}",
-                fix="correct them or move the file",
+                fix=f"write city: {key} and system: {path.stem}, or move the file",
             )
     return systems
 

@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from catalog.form_faults import deepest
+from catalog.plain_yaml import YAML_FIX, problem_of
 from warehouse.errors import GridLakeError
 
 DASHBOARDS = Path(__file__).parent / "dashboards"
@@ -178,7 +180,7 @@ def load_dashboard(path: Path) -> Dashboard:
     try:
         document = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DashboardError(f"is not readable YAML: {error}", where=path.name, fix="correct the file") from None
+        raise DashboardError(problem_of(error), where=path.name, fix=YAML_FIX) from None
     try:
         dashboard = Dashboard.model_validate(document)
     except ValidationError as error:
@@ -208,9 +210,8 @@ def _explained(error: ValidationError, file: str) -> DashboardError:
             value=first["loc"][-1],
             fix=nearest(str(first["loc"][-1]), _keys_at(first["loc"][:-1])),
         )
-    return DashboardError(
-        f"is wrong at {place}: {first['msg']}", where=file, value=first.get("input"), fix=f"correct {place}"
-    )
+    fault = deepest(error, Dashboard)
+    return DashboardError(f"{fault.place}: {fault.problem}", where=file, value=first.get("input"), fix=fault.fix)
 
 
 def _keys_at(place: tuple[str | int, ...]) -> list[str]:

@@ -49,6 +49,15 @@ def test_faults_of_all_parts_are_told_at_once(city: Path) -> None:
     }
 
 
+def test_every_fault_of_one_source_file_is_told(city: Path) -> None:
+    edit(city, "sources/patrol_yunhe.yml", "owner: ", "onwer: ")
+    edit(city, "sources/patrol_yunhe.yml", "title_en: ", "title: ")
+    told = faults(city)
+    assert "sources/patrol_yunhe.yml: title: is no key that is known here. Fix: use title_zh" in told
+    assert "sources/patrol_yunhe.yml: onwer: is no key that is known here. Fix: use owner" in told
+    assert "sources/patrol_yunhe.yml: owner: is missing. Fix: add `owner: …`" in told
+
+
 def test_what_a_wrong_file_brings_is_not_told_as_missing(city: Path) -> None:
     edit(city, "sources/patrol_yunhe.yml", "kind: ", "kinds: ")
     assert {fault.file for fault in check_city(city).faults} == {"sources/patrol_yunhe.yml"}
@@ -113,5 +122,5 @@ def test_a_folder_that_is_no_city_is_told(tmp_path: Path) -> None:
     with pytest.raises(CityError, match="there is no such city"):
         check_city(tmp_path)
     (tmp_path / "city.yml").write_text("key: Some City\ntitle: {zh: 某市, en: City}\n", encoding="utf-8")
-    with pytest.raises(CityError, match=r"city\.yml.*is wrong at key"):
+    with pytest.raises(CityError, match=r"city\.yml.*key: has another form than it should"):
         check_city(tmp_path)
