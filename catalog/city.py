@@ -8,7 +8,6 @@
       mappings/      map_<system>__<what>.csv: a source's codes and ours
       lists/         lists that the city keeps itself
       models/        SQL, only where YAML cannot say it
-      dashboards/    of its own
 
 Cities that come with the project lie in `catalog/cities`; any other folder is named by a setting.
 """
