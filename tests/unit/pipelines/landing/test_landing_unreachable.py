@@ -89,7 +89,7 @@ def test_a_database_that_refuses_is_kept(sqlite_settings: Settings, postgres_url
     )
     refusal = fail(place)
     assert refusal.uri == "office: orders"
-    assert "the table cannot be read" in refusal.problem
+    assert "the server has no database of that name" in refusal.problem
 
 
 def test_a_database_file_or_folder_that_comes_back_closes_it(sqlite_settings: Settings, tmp_path: Path) -> None:
