@@ -23,7 +23,8 @@ def any_of(conditions: Sequence[Condition]) -> str:
     """A boolean: at least one condition holds (an unknown one does not hold)."""
     if not conditions:
         return "false"
-    return "coalesce(" + " OR ".join(f"({c.broken})" for c in conditions) + ", false)"
+    # What a CASE asks is asked only of the rows for which it is still open; elsewhere DuckDB computes every part.
+    return f"CASE WHEN {' OR '.join(f'({c.broken})' for c in conditions)} THEN true ELSE false END"
 
 
 def names_of(conditions: Sequence[Condition]) -> str:

@@ -24,6 +24,8 @@ COUNTED = frozenset({"epoch_s", "epoch_ms", "excel"})
 """Ways that count from a day on, so that the source's value is a number."""
 _MICROSECONDS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "excel": 86_400_000_000}
 _OFFSET = r":[0-9]{2}(\.[0-9]+)? ?([Zz]|UTC|GMT|[+-][0-9]{2}(:?[0-9]{2})?)\s*$|[0-9][Zz]\s*$"
+# Nothing but a time of the clock to the second, or a day, has these forms and is read as a time.
+_LOCAL_FORMS = {"TIMESTAMP": "????-??-?????:??:?[0-9]", "DATE": "????-??-?[0-9]"}
 # No zone is further than 14 hours away; beyond, the hours are empty and so is the time.
 _SHIFT = r"([+-](?:0[0-9]|1[0-4])):?([0-5][0-9])?\s*$"
 _YEARS = range(1970, 2100)
@@ -65,15 +67,25 @@ class Moments:
         return self.tellings.get(name, Telling())
 
 
-def has_offset(source: str) -> str:
-    """A condition: the text ends in an offset. Of most texts their length tells that they do not."""
-    # 2026-04-01T10:00:00 is as long as 2026-04-01T10:00+08, hence the look at one place.
-    may_have = f"strlen({source}) > 14 AND NOT (strlen({source}) = 19 AND substring({source}, 17, 1) = ':')"
+def has_local_form(source: str, kind: str = "TIMESTAMP") -> str:
+    """A condition: what is read as a time is written as most sources write it, without offset and blank ends."""
+    return f"{source} GLOB {literal(_LOCAL_FORMS[kind])}"
+
+
+def has_offset(source: str, plain: str | None = None) -> str:
+    """A condition: the text ends in an offset. Of most texts their form tells that they do not.
+
+    `plain` is a column that knows it already (`plain.is_plain`).
+    """
+    may_have = f"NOT {plain or f'({has_local_form(source)})'} AND strlen({source}) > 14"
     return f"({may_have} AND regexp_matches({source}, {literal(_OFFSET)}))"
 
 
-def from_reading(reading: str, source: str, telling: Telling, city: str) -> str:
-    """A time of the city out of what the clock of the text `source` reads, with whatever offset the text carries."""
+def from_reading(reading: str, source: str, telling: Telling, city: str, plain: str | None = None) -> str:
+    """A time of the city out of what the clock of the text `source` reads, with whatever offset the text carries.
+
+    `plain` as for `has_offset`.
+    """
     zone = telling.zone or city
     local = reading if zone == city else _turned(reading, zone, city)
     if telling.tells == "local":
@@ -87,7 +99,7 @@ def from_reading(reading: str, source: str, telling: Telling, city: str) -> str:
         f" {hours} * 60 - coalesce({minutes}, 0) ELSE {hours} * 60 + coalesce({minutes}, 0) END"
     )
     instant = f"{reading} - to_minutes(CAST({shift} AS INTEGER))"
-    return f"CASE WHEN {has_offset(source)} THEN {_turned(instant, 'UTC', city)} ELSE {without} END"
+    return f"CASE WHEN {has_offset(source, plain)} THEN {_turned(instant, 'UTC', city)} ELSE {without} END"
 
 
 def from_native(reading: str, telling: Telling, city: str) -> str:

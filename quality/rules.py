@@ -17,9 +17,9 @@ from quality.moments import Moments, Telling
 from quality.place.coordinates import Coordinates
 from quality.place.points import judge_point, points_of
 from quality.place.shapes import judge_shape
+from quality.plain import INTEGERS, YEARS, is_plain, is_seen_by_pattern
 from warehouse.identifiers import literal, quoted
 
-_INTEGERS = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"})
 _MOMENTS = frozenset({"DATE", "TIMESTAMP"})
 _TRUE = "['y', 'yes', '是', 'true', 't', '1']"
 _FALSE = "['n', 'no', '否', 'false', 'f', '0']"
@@ -27,13 +27,19 @@ _FALSE = "['n', 'no', '否', 'false', 'f', '0']"
 
 @dataclass(frozen=True)
 class CompiledContract:
-    """SQL pieces over a relation whose columns are `_s<n>` (source value of field n, text or native).
+    """SQL pieces over a relation whose columns are `_t<n>` and `_s<n>`: the value of field n, text or native.
 
-    `plain` are `(column _p<n>, expression)` over `_s<n>`; `judged` are steps of further columns, each over all before,
+    `_t<n>` is the value as it came, `_s<n>` what it means (NULL for nothing, trimmed where blanks do not count).
+
+    `read` are steps of `(column, expression)` over `_t<n>`, on which `_s<n>` may rest: the plain casts of texts, and
+    the columns of `looks`, by field: whether a text is plain, so that its `_s<n>` is its `_t<n>`. `plain` are
+    `(column _p<n>, expression)` over `_s<n>` and those; `judged` are steps of further columns, each over all before,
     in which shapes and points are judged; `typed` are `(field name, expression)` over all of them; `errors` refuse the
     row, `warnings` are only counted. The last two speak of all columns and of the typed fields by name.
     """
 
+    read: tuple[tuple[tuple[str, str], ...], ...]
+    looks: Mapping[str, str]
     plain: tuple[tuple[str, str], ...]
     judged: tuple[tuple[tuple[str, str], ...], ...]
     typed: tuple[tuple[str, str], ...]
@@ -46,6 +52,7 @@ def compile_contract(
     source_is_text: Mapping[str, bool],
     moments: Moments | None = None,
     coordinates: Mapping[str, Coordinates] | None = None,
+    nulls: Sequence[str] = ("",),
 ) -> CompiledContract:
     """Compile all fields and rules.
 
@@ -56,6 +63,7 @@ def compile_contract(
         moments: how the source tells time; absent it is as in UTC, and no time is too late.
         coordinates: how the source tells positions, by geometry field or first field of a point; where it is not in
             the mapping, as the lake holds them.
+        nulls: texts that mean nothing.
 
     Raises:
         ContractError: a code list is missing, or there are too many warnings to count.
@@ -75,13 +83,16 @@ def compile_contract(
             compiled.told += shape.warnings
             continue
         telling = times.of(field.name)
+        look = compiled.read_text(field, number, telling, nulls) if is_text else None
         expression = plain_cast(field, source, is_text=is_text, telling=telling)
         if expression != "NULL":
-            compiled.plain.append((parsed, expression))
-        compiled.typed[field.name] = cast(field, source, parsed, is_text=is_text, moments=times)
-        compiled.errors += field_conditions(field, source, times.latest)
+            # Almost always the text is what was read already.
+            again = f"CASE WHEN {look} OR {source} = _t{number} THEN _r{number} ELSE {expression} END"
+            compiled.plain.append((parsed, again if look else expression))
+        compiled.typed[field.name] = cast(field, source, parsed, is_text=is_text, moments=times, look=look)
+        compiled.errors += field_conditions(field, source, times.latest, look)
         if is_text and _moment_kind(field) and telling.tells == "local" and not telling.ignores_offset:
-            compiled.told.append(Condition(f"offset:{field.name}", moment.has_offset(source)))
+            compiled.told.append(Condition(f"offset:{field.name}", moment.has_offset(source, look)))
     _judge_points(contract, source_is_text, places, compiled)
     compiled.told += _at_changes(contract, source_is_text, times)
     rules = [(rule, Condition(f"rule:{rule.name}", f"NOT ({rule.expression})")) for rule in contract.rules]
@@ -95,6 +106,8 @@ def compile_contract(
             fix="join some of them",
         )
     return CompiledContract(
+        tuple(tuple(step) for step in (compiled.readings, compiled.found_plain) if step),
+        compiled.looks,
         tuple(compiled.plain),
         tuple(tuple(step) for step in compiled.judged),
         tuple(compiled.typed.items()),
@@ -107,11 +120,26 @@ def compile_contract(
 class _Pieces:
     """What `compile_contract` has compiled so far."""
 
+    readings: list[tuple[str, str]] = dataclass_field(default_factory=list)
+    found_plain: list[tuple[str, str]] = dataclass_field(default_factory=list)
+    looks: dict[str, str] = dataclass_field(default_factory=dict)
     plain: list[tuple[str, str]] = dataclass_field(default_factory=list)
     judged: list[list[tuple[str, str]]] = dataclass_field(default_factory=list)
     typed: dict[str, str] = dataclass_field(default_factory=dict)
     errors: list[Condition] = dataclass_field(default_factory=list)
     told: list[Condition] = dataclass_field(default_factory=list)
+
+    def read_text(self, field: Field, number: int, telling: Telling, nulls: Sequence[str]) -> str | None:
+        """Read a text as it came; the column that tells whether it is plain, None where that is not asked."""
+        value, reading, look = f"_t{number}", f"_r{number}", f"_k{number}"
+        condition = is_plain(field, value, reading, telling, nulls)
+        if condition is None:
+            return None
+        expression = plain_cast(field, value, is_text=True, telling=telling)
+        self.readings += [(reading, expression)] if expression != "NULL" else []
+        self.found_plain.append((look, condition))
+        self.looks[field.name] = look
+        return look
 
     def judge(
         self, steps: Sequence[Sequence[tuple[str, str]]], values: Mapping[str, str], errors: Sequence[Condition]
@@ -170,7 +198,9 @@ def plain_cast(field: Field, source: str, *, is_text: bool, telling: Telling | N
     return f"TRY_CAST({source} AS {kind})"
 
 
-def cast(field: Field, source: str, plain: str, *, is_text: bool, moments: Moments | None = None) -> str:
+def cast(
+    field: Field, source: str, plain: str, *, is_text: bool, moments: Moments | None = None, look: str | None = None
+) -> str:
     """The expression that turns a source value into the field's type, or NULL where it does not fit.
 
     Written so that nothing is changed silently. What DuckDB's plain cast would do, and this does not: round
@@ -178,19 +208,20 @@ def cast(field: Field, source: str, plain: str, *, is_text: bool, moments: Momen
     for numbers, `epoch` and the year 24 for dates, cut the time (or any other text) off a date.
 
     A time that carries an offset (+08:00, Z) is turned into the city's time; a local one stays as it is written.
-    `plain` is the column that holds `plain_cast`, so that it is computed once.
+    `plain` is the column that holds `plain_cast`, so that it is computed once; `look` the one that tells whether the
+    text is plain (`plain.is_plain`).
     """
     kind = field.physical_type.upper()
     if kind.startswith("VARCHAR"):
         return source if is_text else f"CAST({source} AS VARCHAR)"
     if kind in _MOMENTS:
-        return _time(field, source, plain, is_text=is_text, moments=moments or Moments())
+        return _time(field, source, plain, is_text=is_text, moments=moments or Moments(), look=look)
     if not is_text:
         return _native_cast(kind, source, plain)
-    if kind in _INTEGERS:
-        return _exact(source, plain, r"[0-9]+(\.0*)?")
+    if kind in INTEGERS:
+        return _exact(source, plain, r"[0-9]+(\.0*)?", look)
     if kind.startswith(("DECIMAL", "NUMERIC")):
-        return _exact(source, plain, rf"[0-9]*(\.[0-9]{{0,{_scale(kind)}}}0*)?")
+        return _exact(source, plain, rf"[0-9]*(\.[0-9]{{0,{_scale(kind)}}}0*)?", look)
     if kind in ("DOUBLE", "FLOAT"):
         return f"CASE WHEN isfinite({plain}) AND NOT contains({source}, '_') THEN {plain} END"
     if kind == "BOOLEAN":
@@ -203,7 +234,7 @@ def cast(field: Field, source: str, plain: str, *, is_text: bool, moments: Momen
     return plain
 
 
-def _time(field: Field, source: str, plain: str, *, is_text: bool, moments: Moments) -> str:
+def _time(field: Field, source: str, plain: str, *, is_text: bool, moments: Moments, look: str | None) -> str:
     """A date or time of the city, by the way in which the source tells it."""
     kind, telling = field.physical_type.upper(), moments.of(field.name)
     if is_text and telling.tells in moment.COUNTED:
@@ -216,41 +247,41 @@ def _time(field: Field, source: str, plain: str, *, is_text: bool, moments: Mome
     if not is_text:
         reading = _native_cast(kind, source, plain)
         return reading if kind == "DATE" else moment.from_native(reading, telling, moments.city)
-    reading = _moment(field, kind, source, plain)
+    reading = _moment(field, kind, source, plain, look)
     if kind == "TIMESTAMP":
-        return moment.from_reading(reading, source, telling, moments.city)
+        return moment.from_reading(reading, source, telling, moments.city, look)
     if telling.tells == "local":
         return reading
     # A day may be written as the instant at which it begins in the city.
     written = _moment(field, "TIMESTAMP", source, plain)
     day = _whole_day(moment.from_reading(written, source, telling, moments.city))
-    return f"coalesce({reading}, CASE WHEN {moment.has_offset(source)} THEN {day} END)"
+    return f"coalesce({reading}, CASE WHEN {moment.has_offset(source, look)} THEN {day} END)"
 
 
 def _whole_day(at: str) -> str:
     return f"CASE WHEN {at} = date_trunc('day', {at}) THEN CAST({at} AS DATE) END"
 
 
-def _exact(source: str, plain: str, digits: str) -> str:
+def _exact(source: str, plain: str, digits: str, look: str | None) -> str:
     """Numbers are mostly written as DuckDB writes them; only the others pay for the pattern."""
     pattern = rf"\s*[+-]?{digits}\s*"
     return (
-        f"CASE WHEN CAST({plain} AS VARCHAR) = {source} THEN {plain}"
+        f"CASE WHEN {look or f'CAST({plain} AS VARCHAR) = {source}'} THEN {plain}"
         f" WHEN regexp_full_match({source}, {literal(pattern)}) THEN {plain} END"
     )
 
 
-def _moment(field: Field, kind: str, source: str, plain: str) -> str:
+def _moment(field: Field, kind: str, source: str, plain: str, look: str | None = None) -> str:
     """A date or time in ISO form (or with slashes) with a year of four digits, or in a declared format."""
     # A word (`epoch`, `infinity`) starts beyond the digits.
     is_date = f"({source} BETWEEN '0' AND ':' OR ltrim({source}) < ':')"
     if kind == "DATE":
         is_date += f" AND {plain} = date_trunc('day', {plain})"
-    years = "BETWEEN TIMESTAMP '1000-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999998'"
     # Unlike for numbers, DuckDB takes blanks only in front.
     trimmed = _trimmed(kind, source)
+    known = f"WHEN {look} THEN CAST({plain} AS {kind}) " if look else ""
     iso = (
-        f"CASE WHEN {plain} {years} AND {is_date} THEN CAST({plain} AS {kind})"
+        f"CASE {known}WHEN {plain} {YEARS} AND {is_date} THEN CAST({plain} AS {kind})"
         f" WHEN ends_with({source}, ' ') THEN {trimmed} END"
     )
     if not field.formats:
@@ -268,7 +299,7 @@ def _trimmed(kind: str, source: str) -> str:
 
 def _native_cast(kind: str, source: str, plain: str) -> str:
     """A typed source value (Parquet, database) in another type, where that holds the same value."""
-    if kind in _INTEGERS or kind.startswith(("DECIMAL", "NUMERIC")):
+    if kind in INTEGERS or kind.startswith(("DECIMAL", "NUMERIC")):
         # Beyond these digits a double stands for several numbers, and its text is one that nobody wrote.
         is_exact = f"typeof({source}) NOT IN ('DOUBLE', 'FLOAT') OR abs({plain}) < 1e15"
         return f"CASE WHEN {plain} = {source} AND ({is_exact}) THEN {plain} END"
@@ -290,8 +321,11 @@ def _scale(kind: str) -> int:
     return int(inside.partition(",")[2] or 0)
 
 
-def field_conditions(field: Field, source: str, latest: str | None = None) -> list[Condition]:
-    """The rules that one field's own declaration implies; `latest` is the last time of which its row can know."""
+def field_conditions(field: Field, source: str, latest: str | None = None, look: str | None = None) -> list[Condition]:
+    """The rules that one field's own declaration implies.
+
+    `latest` is the last time of which its row can know, `look` the column that tells whether its text is plain.
+    """
     name = quoted(field.name)
     text = name if field.physical_type.upper().startswith("VARCHAR") else f"CAST({name} AS VARCHAR)"
     conditions = [Condition(f"type:{field.name}", f"{source} IS NOT NULL AND {name} IS NULL")]
@@ -302,6 +336,8 @@ def field_conditions(field: Field, source: str, latest: str | None = None) -> li
         conditions.append(Condition(f"future:{field.name}", f"{name} > {limit}"))
     if field.pattern:
         pattern = f"NOT regexp_full_match({text}, {literal(field.pattern)})"
+        if look and is_seen_by_pattern(field):
+            pattern = f"NOT {look} AND {pattern}"
         conditions.append(Condition(f"pattern:{field.name}", pattern))
     if field.max_length is not None:
         conditions.append(Condition(f"length:{field.name}", f"length({text}) > {int(field.max_length)}"))

@@ -254,7 +254,7 @@ def _insert_rows(lake: duckdb.DuckDBPyConnection, staged: Staged, moment: Moment
             f"INSERT INTO lake.raw.{contract.name}"
             f" ({fields}, _extra, _delivery_id, _delivery_no, _source_row, _load_seq, _loaded_at, _is_deleted)"
             f" SELECT {fields}, {staged.extra}, delivery_id, s._file, {ordinal}, {moment.stamp}, false FROM {rows}"
-            " WHERE s._refused IS NULL"
+            + (" WHERE s._refused IS NULL" if quarantined else "")
         )
     if quarantined:
         lake.execute(

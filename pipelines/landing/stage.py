@@ -13,7 +13,8 @@ from datetime import datetime
 import duckdb
 
 from catalog.contract import Contract, Field
-from pipelines.connectors.batch import BLANKS, Batch, Column, UnreadableDelivery, UnusableHeader, not_read, plain_name
+from pipelines.connectors.batch import BLANKS, Batch, UnreadableDelivery, UnusableHeader, not_read
+from pipelines.landing.choice import Choice, choose
 from pipelines.landing.clock import Clock, latest, latest_column, moments
 from pipelines.sources.declared import DatasetSource
 from quality.conditions import Condition, any_of, mask_of, names_of
@@ -70,7 +71,7 @@ def stage(
             system of coordinates than the source file.
     """
     captures = list(dict.fromkeys(name for d in batch.deliveries for name, _ in d.captures))
-    chosen = {f.name: _choose(batch, entry.source_names(f.name), captures) for f in contract.fields}
+    chosen = {f.name: choose(batch, entry.source_names(f.name), captures) for f in contract.fields}
     _refuse_missing_required(contract, entry, batch, chosen)
     replaced = {fix.field for fix in entry.fixes if fix.replacement is not None}
     limits = latest(clock, entry, batch.deliveries)
@@ -91,7 +92,8 @@ def stage(
         if column is not None
     }
     places = {f.name: entry.placing(f.name) for f in contract.fields if f.is_geometry or f.point_with}
-    compiled = compile_contract(contract, {name: column.is_text for name, column in present.items()}, times, places)
+    is_text = {name: column.is_text for name, column in present.items()}
+    compiled = compile_contract(contract, is_text, times, places, _nulls(entry))
     used = frozenset(name for column in present.values() for name in column.names)
     try:
         connection.execute(_select(contract, entry, batch, present, compiled, used, latest_column(limits)))
@@ -115,14 +117,19 @@ def _select(
     contract: Contract,
     entry: DatasetSource,
     batch: Batch,
-    present: dict[str, _Choice],
+    present: dict[str, Choice],
     compiled: CompiledContract,
     used: frozenset[str],
     limit: str | None,
 ) -> str:
-    """The statement that fills `staged_rows`: source values, plain casts, typed values, then the rules over them."""
+    """The statement that fills `staged_rows`: values as they came, as they are meant, and typed; rules over them."""
+    values = [
+        f"{_value(present[f.name], f, entry)} AS _t{number}"
+        for number, f in enumerate(contract.fields)
+        if f.name in present
+    ]
     sources = [
-        f"{_source_value(present[f.name], f, entry)} AS _s{number}"
+        f"{_meant(present[f.name], f, f'_t{number}', compiled.looks.get(f.name), entry)} AS _s{number}"
         for number, f in enumerate(contract.fields)
         if f.name in present
     ]
@@ -137,12 +144,13 @@ def _select(
     warned = f", {mask_of(compiled.warnings)} AS _warned" if compiled.warnings else ""
     rest = batch.rest(used)
     fields = ", ".join(quoted(f.name) for f in contract.fields)
-    values = f"SELECT *, {', '.join(sources)}{fixed}{f', {limit} AS _latest' if limit else ''} FROM {batch.relation}"
-    if plain:
-        values = f"SELECT *, {', '.join(plain)} FROM ({values})"
-    for step in compiled.judged:
-        values = f"SELECT *, {', '.join(f'{expression} AS {column}' for column, expression in step)} FROM ({values})"
-    cast_values = f"SELECT *, {', '.join(typed)} FROM ({values})"
+    rows = f"SELECT *, {', '.join(values)}{fixed}{f', {limit} AS _latest' if limit else ''} FROM {batch.relation}"
+    read, judged = (
+        [[f"{expression} AS {column}" for column, expression in step] for step in steps]
+        for steps in (compiled.read, compiled.judged)
+    )
+    for step in (*read, sources, *([plain] if plain else []), *judged, typed):
+        rows = f"SELECT *, {', '.join(step)} FROM ({rows})"
     # The source row's JSON is built only for broken rows.
     return f"""
         CREATE OR REPLACE TEMP TABLE {STAGED} AS
@@ -150,41 +158,10 @@ def _select(
                CASE WHEN _is_broken THEN
                    CAST(json_object('rules', {names}, 'original', {batch.original}) AS VARCHAR)
                END AS _refused{f", {rest} AS _extra" if rest else ""}{", _fixed" if fixed else ""}{warned}
-        FROM (SELECT *, {broken} AS _is_broken FROM ({cast_values}))"""
+        FROM (SELECT *, {broken} AS _is_broken FROM ({rows}))"""
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """Where a field's value comes from: an expression, and the source columns that it uses."""
-
-    expression: str
-    is_text: bool
-    columns: tuple[Column, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(column.name for column in self.columns)
-
-    def as_text(self) -> _Choice:
-        """The same value as the text of a text field."""
-        if self.is_text or not any(column.as_text for column in self.columns):
-            return self
-        values = ", ".join(c.as_text or f"CAST({c.expression} AS VARCHAR)" for c in self.columns)
-        return _Choice(f"coalesce({values})", True, self.columns)
-
-    def as_shape(self) -> _Choice:
-        """The same value as shapes are read from: bytes come as digits."""
-        if self.is_text or not any(column.as_shape for column in self.columns):
-            return self
-        values = ", ".join(c.as_shape or f"CAST({c.expression} AS VARCHAR)" for c in self.columns)
-        return _Choice(f"coalesce({values})", True, self.columns)
-
-    def cast_to_text(self) -> _Choice:
-        """The same value as DuckDB writes it."""
-        return self if self.is_text else _Choice(f"CAST({self.expression} AS VARCHAR)", True, self.columns)
-
-
-def _doubts(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
+def _doubts(contract: Contract, present: dict[str, Choice]) -> list[Condition]:
     """Values that cannot be taken at their word: what is no value at all, and text or keys that a float has changed."""
     found = []
     for number, field in enumerate(contract.fields):
@@ -200,7 +177,7 @@ def _doubts(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
     return [*found, *_totals(contract, present)]
 
 
-def _totals(contract: Contract, present: dict[str, _Choice]) -> list[Condition]:
+def _totals(contract: Contract, present: dict[str, Choice]) -> list[Condition]:
     """A row of totals has its word where a thing has its key; as a thing it would be counted twice."""
     keys = [
         field.name
@@ -227,65 +204,8 @@ def _may_be_total(field: Field) -> bool:
         return True  # DuckDB's expressions differ a little from Python's
 
 
-def _choose(batch: Batch, names: list[str], captures: list[str]) -> _Choice | None:
-    """The value of a field: the first filled one of all source columns it may come from.
-
-    A column is found by its exact name, else regardless of case, width, blanks and line breaks. A batch may mix
-    layers in which the same field has different names, hence one value out of several columns.
-
-    Raises:
-        UnusableHeader: several columns have the name.
-    """
-    found: list[Column] = []
-    for name in names:
-        if name.startswith("{") and name.strip("{}") in captures:
-            found.append(_capture(batch, name.strip("{}")))
-            continue
-        exact = [c for c in batch.columns if c.name == name]
-        fitting = exact or [c for c in batch.columns if plain_name(c.name) == plain_name(name)]
-        if len(fitting) > 1 and batch.names is None:
-            raise UnusableHeader(_which_of(name, fitting))
-        found += fitting
-    if not found:
-        for name in names:
-            _refuse_repeated(batch, name)
-        return None
-    is_text = all(c.is_text for c in found)
-    values = [c.expression if is_text or not c.is_text else f"CAST({c.expression} AS VARCHAR)" for c in found]
-    expression = f"coalesce({', '.join(values)})" if len(values) > 1 else values[0]
-    return _Choice(expression, is_text, tuple(found))
-
-
-def _refuse_repeated(batch: Batch, name: str) -> None:
-    """A name that stands more than once in the header tells no column.
-
-    Raises:
-        UnusableHeader: it does.
-    """
-    repeated = [c for c in batch.columns if c.header and plain_name(c.header) == plain_name(name)]
-    if repeated:
-        raise UnusableHeader(_which_of(name, repeated))
-
-
-def _which_of(name: str, columns: list[Column]) -> str:
-    return (
-        f"{len(columns)} columns are called {name}. Fix: say under `fields` of the source file which of them is meant:"
-        f" {' or '.join(repr(c.name) for c in columns)}"
-    )
-
-
-def _capture(batch: Batch, name: str) -> Column:
-    """A path capture by the number of its file. A list and not a join, which might change the order of rows."""
-    values = [dict(d.captures).get(name) for d in batch.deliveries]
-    if len(set(values)) == 1:
-        (value,) = set(values)
-        return Column(f"{{{name}}}", "CAST(NULL AS VARCHAR)" if value is None else literal(value))
-    listing = ", ".join("NULL" if value is None else literal(value) for value in values)
-    return Column(f"{{{name}}}", f"(CAST([{listing}] AS VARCHAR[]))[CAST(_file AS BIGINT) + 1]")
-
-
 def _refuse_missing_required(
-    contract: Contract, entry: DatasetSource, batch: Batch, chosen: dict[str, _Choice | None]
+    contract: Contract, entry: DatasetSource, batch: Batch, chosen: dict[str, Choice | None]
 ) -> None:
     """Refuse what lacks a required column: all deliveries of a shared header, else the ones that lack it.
 
@@ -304,7 +224,7 @@ def _refuse_missing_required(
     raise UnusableHeader(problem) if all(missing) and len(missing) == len(headers) else UnreadableDelivery(problem)
 
 
-def _refuse_other_crs(entry: DatasetSource, shapes: dict[str, _Choice | None]) -> None:
+def _refuse_other_crs(entry: DatasetSource, shapes: dict[str, Choice | None]) -> None:
     """Shapes of which the delivery itself tells another system of coordinates are not where they seem to be.
 
     Raises:
@@ -336,7 +256,7 @@ def _crs_name(told: str) -> str:
     return repr(found[1] if found else told[:80])
 
 
-def _what_it_has(batch: Batch, chosen: dict[str, _Choice | None]) -> str:
+def _what_it_has(batch: Batch, chosen: dict[str, Choice | None]) -> str:
     """What to do about a missing column. Names are shown only where some are known: else they may be a row's values."""
     names = [c.name for c in batch.columns if c.name != "$geometry"]
     known = {name for choice in chosen.values() if choice is not None for name in choice.names}
@@ -353,15 +273,20 @@ def _what_it_has(batch: Batch, chosen: dict[str, _Choice | None]) -> str:
     )
 
 
-def _has(names: frozenset[str], choice: _Choice | None) -> bool:
+def _has(names: frozenset[str], choice: Choice | None) -> bool:
     if choice is None:
         return False
     # What is no plain name (a path capture, a nested value, the geometry) is judged row by row.
     return any(name in names or name.startswith(("{", "$")) for name in choice.names)
 
 
-def _source_value(column: _Choice, field: Field, entry: DatasetSource) -> str:
-    """The value of a field with its fixes applied, NULL where it means nothing, trimmed where it is a key or code."""
+def _nulls(entry: DatasetSource) -> list[str]:
+    """The texts that mean nothing, the empty one first."""
+    return list(dict.fromkeys(["", *entry.null_values]))
+
+
+def _value(column: Choice, field: Field, entry: DatasetSource) -> str:
+    """The value of a field as it came, with its fixes applied."""
     value = column.expression
     fixes = [fix for fix in entry.fixes if fix.field == field.name]
     if fixes:
@@ -371,9 +296,17 @@ def _source_value(column: _Choice, field: Field, entry: DatasetSource) -> str:
             for fix in fixes
         )
         value = f"CASE {cases} ELSE {value} END"
+    return value
+
+
+def _meant(column: Choice, field: Field, value: str, look: str | None, entry: DatasetSource) -> str:
+    """The value of a field, NULL where it means nothing, trimmed where it is a key or code.
+
+    `look` is the column that tells whether a text is plain, so that nothing of this is asked.
+    """
     if not column.is_text:
         return value
-    nulls = list(dict.fromkeys(["", *entry.null_values]))
+    nulls = _nulls(entry)
     listing = "[" + ", ".join(literal(null) for null in nulls) + "]"
     # Trimming every value costs more than a look at its ends, and only blank ends can make it a null value.
     has_no_blank_ends = f"{value} BETWEEN '!' AND '~'"
@@ -385,10 +318,14 @@ def _source_value(column: _Choice, field: Field, entry: DatasetSource) -> str:
     if len(nulls) > 1:
         has_no_blank_ends += f" AND NOT ends_with({value}, ' ') AND NOT list_contains({listing}, {value})"
     kept = trimmed if field.is_code else value
-    return f"CASE WHEN {has_no_blank_ends} THEN {value} WHEN NOT list_contains({listing}, {trimmed}) THEN {kept} END"
+    known = f"WHEN {look} THEN {value} " if look else ""
+    return (
+        f"CASE {known}WHEN {has_no_blank_ends} THEN {value}"
+        f" WHEN NOT list_contains({listing}, {trimmed}) THEN {kept} END"
+    )
 
 
-def _fix_conditions(entry: DatasetSource, present: dict[str, _Choice]) -> list[Condition]:
+def _fix_conditions(entry: DatasetSource, present: dict[str, Choice]) -> list[Condition]:
     return [
         Condition(
             fix.label,

@@ -212,11 +212,12 @@ def test_text_stays_as_it_is(db: duckdb.DuckDBPyConnection, texts: list[str]) ->
 def broken(db: duckdb.DuckDBPyConnection, value: object, **declared: Any) -> list[str]:
     kind = declared.pop("kind", "VARCHAR")
     compiled = compile_contract(contract(field("x", kind, **declared)), {"x": True})
-    plain = "".join(f", {expression} AS {name}" for name, expression in compiled.plain)
+    values = "SELECT *, _t0 AS _s0 FROM (SELECT $v::VARCHAR AS _t0)"
+    for step in (*compiled.read, compiled.plain):
+        values = f"SELECT *{''.join(f', {expression} AS {name}' for name, expression in step)} FROM ({values})"
     ((_, typed),) = compiled.typed
     found = []
     for condition in compiled.errors:
-        values = f"SELECT *{plain} FROM (SELECT $v::VARCHAR AS _s0)"
         query = f"SELECT {condition.broken} FROM (SELECT *, {typed} AS x FROM ({values}))"
         if db.execute(query, {"v": value}).fetchall()[0][0]:
             found.append(condition.rule)
